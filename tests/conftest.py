@@ -1,0 +1,34 @@
+"""Quiet libraries, set before any of them is imported, and the fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("NO_COLOR", "1")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether a slow test runs at full size (`make robustness`) or at the reduced size of `make test`."""
+    return os.environ.get("SEQ2SEQ_FULL") == "1"
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of public corpora that SEQ2SEQ_DATA names; tests that want it are skipped without it."""
+    folder = os.environ.get("SEQ2SEQ_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("SEQ2SEQ_DATA names no folder of corpora")
+    return Path(folder)
