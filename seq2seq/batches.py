@@ -1,0 +1,143 @@
+"""Batches: sentence pairs as ids, sorted into length buckets, cut by a token budget, padded on the right.
+
+It owns which pair stands in which batch, so that a run can go on at an exact batch; it does not know what the
+batches are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from seq2seq.tokenizer import BOS, EOS, PAD, Tokenizer
+
+STEP = 4
+"""Lengths are padded to a multiple of this, so that the number of shapes stays small."""
+
+
+class Batch(NamedTuple):
+    """One training step's worth of pairs, int32, right padded with 0."""
+
+    source: np.ndarray
+    """Pieces and EOS, (B, S)."""
+    target_in: np.ndarray
+    """BOS and pieces, (B, T)."""
+    target_out: np.ndarray
+    """Pieces and EOS, (B, T)."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """All sentences of one language, one after the other."""
+
+    ids: np.ndarray
+    """Pieces of every sentence, each ended by EOS, int32."""
+    starts: np.ndarray
+    """Where each sentence begins in `ids`, and where the last one ends, int64, one more than sentences."""
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.ids[self.starts[index] : self.starts[index + 1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.starts)
+
+    def keep(self, chosen: np.ndarray) -> Side:
+        """The sentences where `chosen` is True."""
+        lengths = self.lengths
+        starts = np.concatenate([[0], np.cumsum(lengths[chosen])])
+        return Side(self.ids[np.repeat(chosen, lengths)], starts)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A corpus as ids."""
+
+    source: Side
+    target: Side
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+def encode(sentences: Iterable[str], tokenizer: Tokenizer) -> Side:
+    """Sentences as ids, each ended by EOS."""
+    ids: list[np.ndarray] = []
+    lengths = [0]
+    for sentence in sentences:
+        ids.append(np.asarray([*tokenizer.encode(sentence), EOS], dtype=np.int32))
+        lengths.append(len(ids[-1]))
+    return Side(np.concatenate(ids) if ids else np.zeros(0, np.int32), np.cumsum(lengths))
+
+
+def within(pairs: Pairs, max_tokens: int) -> Pairs:
+    """The pairs of which neither side, EOS included, is longer than `max_tokens`."""
+    chosen = np.maximum(pairs.source.lengths, pairs.target.lengths) <= max_tokens
+    return pairs if chosen.all() else Pairs(pairs.source.keep(chosen), pairs.target.keep(chosen))
+
+
+def plan(pairs: Pairs, batch_tokens: int, *, seed: int | None = None) -> list[np.ndarray]:
+    """Which pairs go together: one array of row numbers a batch.
+
+    Pairs are shuffled, sorted by padded length, cut where a batch would hold more than `batch_tokens` target
+    tokens or as many source tokens, and the batches are shuffled again; the same seed gives the same plan. Without a seed
+    nothing is shuffled.
+    """
+    source, target = (_padded(side.lengths) for side in (pairs.source, pairs.target))
+    order = np.arange(len(pairs))
+    random = np.random.default_rng(seed)
+    if seed is not None:
+        random.shuffle(order)
+    order = order[np.lexsort((source[order], target[order]))]
+    batches: list[np.ndarray] = []
+    first, widest = 0, 0
+    for position, row in enumerate(order):
+        width = max(widest, source[row], target[row])
+        if position > first and width * (position - first + 1) > batch_tokens:
+            batches.append(order[first:position])
+            first, width = position, max(source[row], target[row])
+        widest = width
+    if len(order):
+        batches.append(order[first:])
+    if seed is not None:
+        random.shuffle(batches)
+    return batches
+
+
+def batch(pairs: Pairs, rows: np.ndarray) -> Batch:
+    """The pairs at `rows`, padded to the longest of them, rounded up to a multiple of `STEP`."""
+    source = _rectangle([pairs.source[row] for row in rows])
+    out = _rectangle([pairs.target[row] for row in rows])
+    into = np.zeros_like(out)
+    into[:, 1:] = out[:, :-1]
+    into[:, 0] = BOS
+    into[into == EOS] = PAD
+    return Batch(source, into, out)
+
+
+def dataset(pairs: Pairs, rows: Sequence[np.ndarray]) -> tf.data.Dataset:
+    """The planned batches in turn, made ready while the step before runs."""
+    spec = tf.TensorSpec((None, None), tf.int32)
+    made = tf.data.Dataset.from_generator(
+        lambda: (batch(pairs, each) for each in rows), output_signature=Batch(spec, spec, spec)
+    )
+    return made.prefetch(4)
+
+
+def _padded(lengths):
+    return -(-lengths // STEP) * STEP
+
+
+def _rectangle(sentences):
+    width = int(_padded(max(len(sentence) for sentence in sentences)))
+    block = np.full((len(sentences), width), PAD, dtype=np.int32)
+    for row, sentence in enumerate(sentences):
+        block[row, : len(sentence)] = sentence
+    return block

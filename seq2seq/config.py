@@ -1,0 +1,246 @@
+"""Every setting of seq2seq: frozen, validated, each default in exactly one place.
+
+It reads and writes YAML; it does not know what any setting is used for beyond the range it must lie in.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+
+Rate = Annotated[float, Meta(ge=0.0, lt=1.0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class ConfigError(ValueError):
+    """A setting is unknown or outside its range."""
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A group of settings: frozen, unknown keys refused."""
+
+
+class CorpusConfig(Section, frozen=True, kw_only=True):
+    """What a sentence pair must satisfy to be trained on, and how many are held out."""
+
+    max_characters: Count = 1000
+    """Longest side of a pair, in characters."""
+    max_ratio: Annotated[float, Meta(gt=1.0)] = 4.0
+    """Longest side over shortest side, in characters; pairs under 20 characters are exempt."""
+    valid: Annotated[int, Meta(ge=0)] = 2000
+    """Most pairs held out for validation when no validation files are given; at most a tenth of the corpus."""
+    test: Annotated[int, Meta(ge=0)] = 2000
+    """Most pairs held out for testing; at most a tenth of the corpus."""
+    unicode: Literal["NFC", "NFKC"] = "NFC"
+    """Unicode normalisation form of every sentence."""
+
+
+class TokenizerConfig(Section, frozen=True, kw_only=True):
+    """SentencePiece. Byte fallback is always on, so nothing is ever lost to the unknown piece."""
+
+    kind: Literal["unigram", "bpe"] = "unigram"
+    vocabulary: Annotated[int, Meta(ge=270, le=64000)] = 8000
+    """Pieces, the four specials and the 256 bytes included."""
+    joint: bool = True
+    """One vocabulary for both languages (needed to tie the three embedding tables)."""
+    symbols: tuple[str, ...] = ()
+    """Pieces that are never split, such as placeholders."""
+
+
+class ModelConfig(Section, frozen=True, kw_only=True):
+    """Sizes of the network. `units` is the decoder's D; each encoder direction has half of it."""
+
+    embedding: Count = 256
+    units: Annotated[int, Meta(ge=2, multiple_of=2)] = 512
+    encoder_layers: Count = 1
+    decoder_layers: Count = 2
+    attention: Literal["additive", "general", "dot"] = "general"
+    residual: bool = True
+    tied: bool = True
+    """One table for source embedding, target embedding and output layer (the last two where the vocabulary is not joint)."""
+    embedding_dropout: Rate = 0.3
+    dropout: Rate = 0.3
+    """Between recurrent layers, and on what the decoder layers read."""
+    readout_dropout: Rate = 0.3
+    word_dropout: Rate = 0.0
+    """Share of whole source and target input tokens whose embedding is zeroed in training."""
+
+
+class TrainingConfig(Section, frozen=True, kw_only=True):
+    """The optimisation: Adam with warm-up and cosine decay, early stopping on BLEU, averaging of the best checkpoints."""
+
+    epochs: Count = 24
+    batch_tokens: Annotated[int, Meta(ge=16)] = 1200
+    """Target tokens a batch, padding included."""
+    max_tokens: Annotated[int, Meta(ge=4)] = 100
+    """Longest source or target in pieces, end of sentence included; longer pairs are left out and counted."""
+    learning_rate: Annotated[float, Meta(gt=0.0)] = 1e-3
+    final_learning_rate: Annotated[float, Meta(ge=0.0)] = 2e-5
+    warmup_steps: Annotated[int, Meta(ge=0)] = 400
+    schedule: Literal["cosine", "inverse_sqrt", "constant"] = "cosine"
+    clip_norm: Annotated[float, Meta(gt=0.0)] = 1.0
+    label_smoothing: Rate = 0.1
+    average: Count = 5
+    """How many of the best checkpoints are averaged at the end."""
+    patience: Count = 6
+    """Epochs without a better validation BLEU before training stops."""
+    checkpoint_minutes: Annotated[float, Meta(gt=0.0)] = 5.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 1
+
+
+class SearchConfig(Section, frozen=True, kw_only=True):
+    """Beam search. Greedy is a beam of one."""
+
+    beam: Annotated[int, Meta(ge=1, le=64)] = 5
+    n_best: Count = 1
+    length_penalty: Annotated[float, Meta(ge=0.0, le=4.0)] = 1.0
+    """alpha of ((5 + length) / 6) ** alpha; 0 ranks by plain log-probability."""
+    coverage_penalty: Annotated[float, Meta(ge=0.0, le=4.0)] = 0.0
+    """beta of the GNMT coverage penalty; 0 turns it off."""
+    min_length: Annotated[int, Meta(ge=0)] = 0
+    """Fewest pieces before the end of sentence."""
+    max_length: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Most pieces of a translation, end included; 0 means twice the source and ten."""
+
+    def __post_init__(self) -> None:
+        if self.n_best > self.beam:
+            raise ValueError(f"n_best must be at most the beam. Received: n_best {self.n_best}, beam {self.beam}")
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """Everything that decides what a training run makes; saved, resolved, with the model."""
+
+    source_language: str = ""
+    target_language: str = ""
+    corpus: CorpusConfig = CorpusConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    search: SearchConfig = SearchConfig()
+
+
+def defaults(pairs: int) -> dict[str, Any]:
+    """Settings that suit a corpus of this many sentence pairs, as a nested dictionary to start from."""
+    if pairs < 5_000:
+        return {
+            "tokenizer": {"vocabulary": 1000},
+            "model": {"embedding": 128, "units": 256},
+            "training": {"batch_tokens": 800, "epochs": 20, "warmup_steps": 100},
+        }
+    if pairs < 60_000:
+        return {}
+    return {
+        "model": {"embedding_dropout": 0.2, "dropout": 0.2, "readout_dropout": 0.2},
+        "training": {"batch_tokens": 2400, "epochs": 12},
+    }
+
+
+def build(*layers: dict[str, Any]) -> Config:
+    """Validates the nested dictionaries, later ones over earlier ones.
+
+    Raises:
+        ConfigError: a key is unknown or a value outside its range; the message names the nearest valid key.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        _merge(merged, layer)
+    _refuse_unknown(merged, Config)
+    try:
+        return msgspec.convert(merged, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_sentence(str(error), merged)) from None
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Reads a YAML file of settings as a nested dictionary for `build`."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        raise ConfigError(f"A configuration must be valid YAML. Received: {path}, line {line}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"A configuration must be a readable text file. Received: {path} ({error})") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"A configuration must be a mapping of sections. Received: {path}, a {type(content).__name__}"
+        )
+    _refuse_unknown(content, Config)
+    return content
+
+
+def assignments(pairs: Iterable[str]) -> dict[str, Any]:
+    """Parses `section.key=value` strings into a nested dictionary for `build`."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"An assignment must look like section.key=value. Received: {pair!r}")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError:
+            parsed = value
+        if isinstance(parsed, str):
+            parsed = _number(parsed)
+        for key in reversed(name.split(".")):
+            parsed = {key: parsed}
+        _merge(settings, parsed)
+    _refuse_unknown(settings, Config)
+    return settings
+
+
+def dump(config: Config) -> str:
+    """The resolved configuration as YAML."""
+    return yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False, allow_unicode=True)
+
+
+def _number(text: str) -> str | float:
+    """YAML 1.1 reads 1e-3 as text; a setting never means it so."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, dict) else value
+
+
+def _refuse_unknown(settings: dict[str, Any], section: type[Section], prefix: str = "") -> None:
+    fields = {field.name: field.type for field in msgspec.structs.fields(section)}
+    for key, value in settings.items():
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
+            raise ConfigError(
+                f"A setting must be one we know; the nearest is {prefix}{near[0]}. Received: {prefix}{key}"
+            )
+        kind = fields[key]
+        if isinstance(kind, type) and issubclass(kind, Section):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{prefix}{key} must be a section of settings. Received: {value!r}")
+            _refuse_unknown(value, kind, f"{prefix}{key}.")
+
+
+def _sentence(message: str, settings: Any) -> str:
+    """msgspec's "Expected `int` >= 1 - at `$.model.units`" in our form, with the value that was given."""
+    problem, _, place = message.partition(" - at ")
+    if not problem.startswith(("Expected", "Invalid enum value")):
+        return problem
+    path = re.findall(r"\w+", place)
+    for key in path:
+        settings = settings.get(key) if isinstance(settings, dict) else settings
+    expected = problem.split(", got")[0].removeprefix("Expected ").replace("`", "")
+    return f"{'.'.join(path)} must be {expected}. Received: {settings!r}"

@@ -1,0 +1,141 @@
+"""The decoder: embedding, LSTM layers, attention and readout, for any number of target steps.
+
+It owns how target pieces become scores of the next piece; it does not know how the next piece is chosen.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from seq2seq import lstm
+from seq2seq.attention import Attention, Memory
+from seq2seq.lstm import State
+
+
+class Decoded(NamedTuple):
+    """What the decoder says of T target steps."""
+
+    logits: tf.Tensor
+    """Scores of the next piece before the softmax, (B, T, V)."""
+    attention: tf.Tensor
+    """Where each step looked, (B, T, S)."""
+    state: tuple[State, ...]
+    """The state of every layer after the last step."""
+
+
+class Rates(NamedTuple):
+    """Dropout rates of the decoder."""
+
+    embedding: float = 0.0
+    layers: float = 0.0
+    readout: float = 0.0
+    word: float = 0.0
+
+
+class Decoder(keras.layers.Layer):
+    """Writes the target with attention queried from its first layer (the arrangement of Wu et al. 2016, GNMT).
+
+        1. a = LSTM_1(embedding of the piece before)
+        2. context = attention(a, memory)
+        3. for each later layer: a = LSTM_l([a; context]) + a
+        4. logits = tanh(W [a; context]) @ embedding^T + b
+
+    No step feeds anything but LSTM states to the next, so T steps at once equal T calls of one step.
+
+    Arguments:
+        embedding: the `keras.layers.Embedding` of the target, (V, E).
+        output: the `keras.layers.Embedding` whose transposed table makes the logits; the same one when tied.
+        attention: an `Attention` over D.
+        units: D, also the width of the memory.
+        layers: how many LSTM layers.
+        rates: dropout rates, used in training only.
+        residual: whether step 3 adds the layer below.
+
+    Call arguments:
+        tokens: the pieces before, (N, T); N = B, or K hypotheses a source.
+        state: one `State` a layer, (N, D).
+        memory: `Memory` of B sources.
+
+    Returns:
+        `Decoded`.
+    """
+
+    def __init__(
+        self,
+        embedding: keras.layers.Embedding,
+        output: keras.layers.Embedding,
+        attention: Attention,
+        *,
+        units: int,
+        layers: int = 2,
+        rates: Rates = Rates(),
+        residual: bool = True,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.embedding, self.output_embedding, self.attention = embedding, output, attention
+        self.units, self.residual = units, residual
+        self.cells = [
+            keras.layers.LSTM(
+                units, return_sequences=True, return_state=True, name=f"lstm_{number}", dtype=self.dtype_policy
+            )
+            for number in range(layers)
+        ]
+        self.readout = keras.layers.Dense(embedding.output_dim, activation="tanh", dtype=self.dtype_policy)
+        self.word_dropout = keras.layers.Dropout(rates.word, noise_shape=(None, None, 1), dtype=self.dtype_policy)
+        self.embedding_dropout = keras.layers.Dropout(rates.embedding, dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(rates.layers, dtype=self.dtype_policy)
+        self.readout_dropout = keras.layers.Dropout(rates.readout, dtype=self.dtype_policy)
+
+    def build(self, *_):
+        width = self.embedding.output_dim
+        for layer in self.cells:
+            layer.build((None, None, width))
+            width = 2 * self.units
+        self.attention.build()
+        self.readout.build((None, None, 2 * self.units))
+        self.bias = self.add_weight(name="bias", shape=(self.output_embedding.input_dim,), initializer="zeros")
+        self.built = True
+
+    def start(self, state: State) -> tuple[State, ...]:
+        """Every layer starts from what the encoder ended with."""
+        return (state,) * len(self.cells)
+
+    def call(self, tokens: tf.Tensor, state: tuple[State, ...], memory: Memory, *, training: bool = False) -> Decoded:
+        x = self.embed(tokens, training=training)
+        a, first = lstm.run(self.cells[0], x, state=state[0], training=training)
+        context, weights = self.attention(a, memory)
+        states = [first]
+        for layer, before in zip(self.cells[1:], state[1:], strict=True):
+            x = self.dropout(tf.concat([a, context], axis=-1), training=training)
+            b, after = lstm.run(layer, x, state=before, training=training)
+            a = a + b if self.residual else b
+            states.append(after)
+        return Decoded(self.logits(a, context, training=training), weights, tuple(states))
+
+    def embed(self, tokens: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Pieces (N, T) to what the first layer reads, (N, T, E)."""
+        x = self.word_dropout(self.embedding(tokens), training=training)
+        return self.embedding_dropout(x, training=training)
+
+    def logits(self, a: tf.Tensor, context: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Top layer and context, (N, T, D) each, to scores, (N, T, V)."""
+        y = self.readout(self.readout_dropout(tf.concat([a, context], axis=-1), training=training))
+        table = tf.cast(tf.convert_to_tensor(self.output_embedding.embeddings), y.dtype)
+        flat = tf.matmul(tf.reshape(y, (-1, y.shape[-1])), table, transpose_b=True)
+        shape = tf.shape(a)
+        scores = tf.reshape(flat, tf.stack([shape[0], shape[1], table.shape[0]]))
+        return tf.cast(scores, tf.float32) + self.bias
+
+    def trace(self, tokens: tf.Tensor, state: tuple[State, ...], memory: Memory) -> list[lstm.Trace]:
+        """Every gate and state of every layer, (B, T, D) each."""
+        traces = [lstm.trace(self.cells[0], self.embed(tokens), state=state[0])]
+        a = traces[0].h
+        context, _ = self.attention(a, memory)
+        for layer, before in zip(self.cells[1:], state[1:], strict=True):
+            traces.append(lstm.trace(layer, tf.concat([a, context], axis=-1), state=before))
+            a = a + traces[-1].h if self.residual else traces[-1].h
+        return traces

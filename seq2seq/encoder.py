@@ -1,0 +1,103 @@
+"""The encoder: embedding and bidirectional LSTM layers over the source.
+
+It owns what the source becomes; it does not know attention or the target.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from seq2seq import lstm
+from seq2seq.lstm import State
+
+
+class Encoder(keras.layers.Layer):
+    """Reads the source in both directions.
+
+        1. look up the embedding of every piece; drop whole words, then single features
+        2. for each layer: [forward LSTM; backward LSTM], added to the layer below where both have the same width
+        3. the two last states of the top layer, side by side, start the decoder
+
+    Arguments:
+        embedding: the `keras.layers.Embedding` of the source, (V, E).
+        units: D, the width of the output; each direction has D / 2.
+        layers: how many bidirectional layers.
+        dropout, word_dropout, embedding_dropout: rates, used in training only.
+
+    Call arguments:
+        source: piece ids, (B, S), right padded.
+        mask: True at pieces, (B, S), at least one a row.
+
+    Returns:
+        The outputs (B, S, D) and the `State` after reading, (B, D).
+    """
+
+    def __init__(
+        self,
+        embedding: keras.layers.Embedding,
+        *,
+        units: int,
+        layers: int = 1,
+        dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.embedding = embedding
+        self.pairs = [
+            [
+                keras.layers.LSTM(
+                    units // 2,
+                    return_sequences=True,
+                    return_state=True,
+                    name=f"{direction}_{number}",
+                    dtype=self.dtype_policy,
+                )
+                for direction in ("forward", "backward")
+            ]
+            for number in range(layers)
+        ]
+        self.units = units
+        self.word_dropout = keras.layers.Dropout(word_dropout, noise_shape=(None, None, 1), dtype=self.dtype_policy)
+        self.embedding_dropout = keras.layers.Dropout(embedding_dropout, dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def build(self, *_):
+        width = self.embedding.output_dim
+        for pair in self.pairs:
+            for layer in pair:
+                layer.build((None, None, width))
+            width = self.units
+        self.built = True
+
+    def call(self, source: tf.Tensor, mask: tf.Tensor, *, training: bool = False) -> tuple[tf.Tensor, State]:
+        x = self.embed(source, training=training)
+        for number in range(len(self.pairs)):
+            x = self.dropout(x, training=training) if number else x
+            y, state = self._layer(number, x, mask, training)
+            x = x + y if x.shape[-1] == y.shape[-1] else y
+        return x, state
+
+    def embed(self, source: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Piece ids (B, S) to what the first layer reads, (B, S, E)."""
+        x = self.word_dropout(self.embedding(source), training=training)
+        return self.embedding_dropout(x, training=training)
+
+    def trace(self, source: tf.Tensor, mask: tf.Tensor) -> list[list[lstm.Trace]]:
+        """Every gate and state of every layer and direction, (B, S, D / 2) each."""
+        x, traces = self.embed(source), []
+        for number, pair in enumerate(self.pairs):
+            traces.append([lstm.trace(layer, x, mask, reverse=back) for back, layer in enumerate(pair)])
+            y = tf.concat([each.h for each in traces[-1]], axis=-1)
+            x = x + y if x.shape[-1] == y.shape[-1] else y
+        return traces
+
+    def _layer(self, number, x, mask, training):
+        (forth, left), (back, right) = (
+            lstm.run(layer, x, mask, reverse=bool(reverse), training=training)
+            for reverse, layer in enumerate(self.pairs[number])
+        )
+        state = State(*(tf.concat(both, axis=-1) for both in zip(left, right, strict=True)))
+        return tf.concat([forth, back], axis=-1), state

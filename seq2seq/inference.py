@@ -1,0 +1,111 @@
+"""The one inference graph: ids to hypotheses, and ids with ids to an explanation.
+
+It joins the model's own encode and decode with the search, in operations that LiteRT has as builtins; the engines,
+the exports and validation during training all run these two functions and no other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seq2seq.config import Config
+from seq2seq.model import PAD, Seq2Seq
+from seq2seq.search import BOS, Options, Step, beam_search
+
+ALTERNATIVES = 5
+
+TRANSLATE = {
+    "source": tf.TensorSpec((None, None), tf.int32, "source"),
+    "max_length": tf.TensorSpec((None,), tf.int32, "max_length"),
+    "min_length": tf.TensorSpec((1,), tf.int32, "min_length"),
+    "beam": tf.TensorSpec((1,), tf.int32, "beam"),
+    "length_penalty": tf.TensorSpec((1,), tf.float32, "length_penalty"),
+    "coverage_penalty": tf.TensorSpec((1,), tf.float32, "coverage_penalty"),
+}
+
+EXPLAIN = {
+    "source": tf.TensorSpec((None, None), tf.int32, "source"),
+    "target": tf.TensorSpec((None, None), tf.int32, "target"),
+}
+
+
+class Inference(tf.Module):
+    """The two functions over one model, compiled once for every shape."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        super().__init__()
+        self.model = model
+        self.numbers = [weight.value for weight in model.weights]  # what an export must see to carry the weights
+        self.translate = tf.function(self._translate, input_signature=list(TRANSLATE.values()))
+        self.explain = tf.function(self._explain, input_signature=list(EXPLAIN.values()))
+
+    def _translate(self, source, max_length, min_length, beam, length_penalty, coverage_penalty):
+        """Source ids (B, S) to hypotheses: see `search.Hypotheses` for the shapes of what is returned by name."""
+        memory, state = self.model.encode(source)
+
+        def step(tokens: tf.Tensor, state: Any) -> Step:
+            said = self.model.decode(tf.expand_dims(tokens, 1), state, memory)
+            return Step(tf.squeeze(said.logits, 1), tf.squeeze(said.attention, 1), said.state)
+
+        options = Options(
+            *(tf.reshape(x, ()) for x in (beam,)),
+            max_length,
+            *(tf.reshape(x, ()) for x in (min_length, length_penalty, coverage_penalty)),
+        )
+        found = beam_search(step, state, memory.mask, options)
+        named = found._asdict()
+        record = named.pop("record")
+        return named | {f"record_{name}": value for name, value in record._asdict().items()}
+
+    def _explain(self, source, target):
+        """Source ids (B, S) and the pieces said of them with EOS (B, T), to all that went on.
+
+        Returns by name: attention (B, T, S); log_probs, entropy (B, T); alternatives and alternative_log_probs
+        (B, T, 5); encoder (L, 2, 6, B, S, D / 2) and decoder (L, 6, B, T, D), the axis of six being i f g o c h.
+        """
+        memory, state = self.model.encode(source)
+        start = tf.fill(tf.stack([tf.shape(target)[0], 1]), BOS)
+        before = tf.concat([start, target[:, :-1]], axis=1)
+        said = self.model.decode(before, state, memory)
+        log_probs = said.logits - tf.reduce_logsumexp(said.logits, axis=-1, keepdims=True)
+        likely, pieces = tf.math.top_k(log_probs, ALTERNATIVES)
+        encoder = self.model.encoder.trace(source, tf.not_equal(source, PAD))
+        decoder = self.model.decoder.trace(before, state, memory)
+        return {
+            "attention": said.attention,
+            "log_probs": _of_pieces(log_probs, target),
+            "entropy": -tf.reduce_sum(tf.exp(log_probs) * log_probs, axis=-1),
+            "alternatives": pieces,
+            "alternative_log_probs": likely,
+            "encoder": tf.stack([tf.stack([tf.stack(list(each)) for each in pair]) for pair in encoder]),
+            "decoder": tf.stack([tf.stack(list(each)) for each in decoder]),
+        }
+
+
+def build(
+    config: Config, source_vocabulary: int, target_vocabulary: int | None, arrays: dict[str, np.ndarray]
+) -> Seq2Seq:
+    """The float32 network of a configuration with these weights, by variable path."""
+    model = Seq2Seq(config.model, source_vocabulary, target_vocabulary)
+    assign(model, arrays)
+    return model
+
+
+def assign(model: Seq2Seq, arrays: dict[str, np.ndarray]) -> None:
+    """Puts arrays into the weights of the same path; refuses a missing name or another shape, before any is set."""
+    for weight in model.weights:
+        received = arrays[weight.path].shape if weight.path in arrays else None
+        if received != tuple(weight.shape):
+            raise ValueError(f"{weight.path} must have shape {tuple(weight.shape)}. Received: {received}")
+    for weight in model.weights:
+        weight.assign(arrays[weight.path].astype(np.float32))
+
+
+def _of_pieces(log_probs, target):
+    """log_probs[b, t, target[b, t]], (B, T)."""
+    vocabulary = log_probs.shape[-1]
+    rows = tf.range(tf.size(target)) * vocabulary + tf.reshape(target, (-1,))
+    return tf.reshape(tf.gather(tf.reshape(log_probs, (-1,)), rows), tf.shape(target))

@@ -1,0 +1,238 @@
+"""The memory cell in the open: gates i, f, g, o, cell state c, hidden state h, one step at a time.
+
+It owns the recurrence forwards and backwards in time, over the weights of a `keras.layers.LSTM`; it does not know
+whether the sequence is a source or a target.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+
+class State(NamedTuple):
+    """What an LSTM layer hands from one step to the next."""
+
+    h: tf.Tensor
+    """Hidden state, (B, D)."""
+    c: tf.Tensor
+    """Cell state, (B, D)."""
+
+
+class Trace(NamedTuple):
+    """Everything a layer did, step by step; every field is (T, B, D)."""
+
+    i: tf.Tensor
+    f: tf.Tensor
+    g: tf.Tensor
+    o: tf.Tensor
+    c: tf.Tensor
+    h: tf.Tensor
+
+
+def cell(z: tf.Tensor, state: State) -> Trace:
+    """One step of the memory cell.
+
+    With z = W x_t + U h_{t-1} + b split into four:
+
+        i = sigmoid(z_i)            input gate: how much of the candidate is written
+        f = sigmoid(z_f)            forget gate: how much of the cell state is kept
+        g = tanh(z_g)               candidate
+        o = sigmoid(z_o)            output gate: how much of the cell state is shown
+        c_t = f * c_{t-1} + i * g   cell state
+        h_t = o * tanh(c_t)         hidden state
+
+    Args:
+        z: the four pre-activations side by side in the order i, f, g, o, (B, 4 D).
+        state: h_{t-1} and c_{t-1}, (B, D) each.
+
+    Returns:
+        A `Trace` of one step, (B, D) each.
+
+    Source: Hochreiter and Schmidhuber 1997; the forget gate is from Gers, Schmidhuber and Cummins 2000.
+    """
+    z_i, z_f, z_g, z_o = tf.split(z, 4, axis=-1)
+    i = tf.sigmoid(z_i)
+    f = tf.sigmoid(z_f)
+    g = tf.tanh(z_g)
+    o = tf.sigmoid(z_o)
+    c = f * state.c + i * g
+    h = o * tf.tanh(c)
+    return Trace(i, f, g, o, c, h)
+
+
+class Slopes(NamedTuple):
+    """The derivatives inside one step that need no later step, and so are computed for all steps at once."""
+
+    c_by_h: tf.Tensor
+    """dc_t per dh_t: o (1 - tanh(c)^2)."""
+    z_by_c: tf.Tensor
+    """dz_i, dz_f and dz_g per dc_t, side by side."""
+    z_by_h: tf.Tensor
+    """dz_o per dh_t."""
+    forget: tf.Tensor
+    """dc_{t-1} per dc_t: the forget gate."""
+
+
+def slopes(step: Trace, before: tf.Tensor) -> Slopes:
+    """The local derivatives of `cell` where it did `step` from the cell state `before`; any leading axes."""
+    i, f, g, o, c, _ = step
+    shown = tf.tanh(c)
+    z_by_c = tf.concat([g * i * (1 - i), before * f * (1 - f), i * (1 - g * g)], axis=-1)
+    return Slopes(o * (1 - shown * shown), z_by_c, shown * o * (1 - o), f)
+
+
+def cell_backward(dh: tf.Tensor, dc: tf.Tensor, slope: Slopes) -> tuple[tf.Tensor, tf.Tensor]:
+    """One step of `cell` backwards: derivatives by h_t and c_t become derivatives by z and c_{t-1}.
+
+    The path through c is a product with the forget gate and nothing else: where f is near 1 a gradient passes
+    through any number of steps unharmed, which is what the cell was invented for.
+
+    Args:
+        dh: derivative by h_t, (B, D).
+        dc: derivative by c_t that comes from later steps, (B, D).
+        slope: what `slopes` gave for this step.
+
+    Returns:
+        The derivatives by z, (B, 4 D), and by c_{t-1}, (B, D).
+    """
+    dc = dc + dh * slope.c_by_h
+    dz = tf.concat([tf.tile(dc, (1, 3)) * slope.z_by_c, dh * slope.z_by_h], axis=-1)
+    return dz, dc * slope.forget
+
+
+def run(
+    layer: keras.layers.LSTM,
+    x: tf.Tensor,
+    mask: tf.Tensor | None = None,
+    state: State | None = None,
+    *,
+    reverse: bool = False,
+    training: bool = False,
+) -> tuple[tf.Tensor, State]:
+    """A layer over time: what `layer(x, mask=mask, initial_state=state)` computes, faster on a CPU.
+
+    Training on a GPU runs the Keras layer itself, and so cuDNN. Elsewhere an open loop runs over the same weights,
+    with the input product done for all steps at once before it and the weight gradients after it.
+
+    Args:
+        layer: a built `keras.layers.LSTM` with `return_sequences` and `return_state`.
+        x: inputs, (B, T, E).
+        mask: True at tokens, False at right padding, (B, T), a token in every row; what is returned at padding
+            means nothing. None: no padding.
+        state: the state before the first step; None is zeros.
+        reverse: read every row from its last token to its first; outputs keep the order of `x`.
+        training: whether gradients will be asked for.
+
+    Returns:
+        The hidden states (B, T, D), and the state after the last token read.
+    """
+    x = _reversed(x, mask) if reverse else x
+    if training and tf.config.list_physical_devices("GPU"):
+        h, *last = layer(x, mask=mask, initial_state=None if state is None else list(state))
+    else:
+        h, c = _over_time(layer, x, state, _with_gradient if training else _hidden_and_cell)
+        last = _at_end(h, mask), _at_end(c, mask)
+    return (_reversed(h, mask) if reverse else h), State(*last)
+
+
+def trace(
+    layer: keras.layers.LSTM,
+    x: tf.Tensor,
+    mask: tf.Tensor | None = None,
+    state: State | None = None,
+    *,
+    reverse: bool = False,
+) -> Trace:
+    """What `run` does inside: every gate and state at every step, (B, T, D) each, in the order of `x`."""
+    steps = _over_time(layer, _reversed(x, mask) if reverse else x, state, _everything)
+    return Trace(*((_reversed(each, mask) for each in steps) if reverse else steps))
+
+
+def _over_time(layer, x, state, loop):
+    """Prepares the products that need no loop, runs `loop` time-major, returns its records batch-major."""
+    kernel, recurrent, bias = (tf.cast(tf.convert_to_tensor(w), x.dtype) for w in layer.weights)
+    batch = tf.shape(x)[0]
+    if state is None:
+        state = State(*[tf.zeros((batch, layer.units), x.dtype)] * 2)
+    z = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), kernel) + bias
+    if x.shape[1] == 1:
+        step = cell(z + tf.matmul(state.h, recurrent), state)
+        return [tf.expand_dims(each, 1) for each in ((step.h, step.c) if loop is not _everything else step)]
+    z = tf.transpose(tf.reshape(z, (batch, -1, 4 * layer.units)), (1, 0, 2))  # (T, B, 4 D)
+    return [tf.transpose(each, (1, 0, 2)) for each in loop(z, recurrent, *state)]
+
+
+def _loop(z, recurrent, state, record, width):
+    """The recurrence: what `record` keeps of each step, (T, B, width), in a buffer sized beforehand."""
+    steps, batch = tf.shape(z)[0], tf.shape(z)[1]
+
+    def body(t, h, c, rows):
+        step = cell(z[t] + tf.matmul(h, recurrent), State(h, c))
+        row = tf.expand_dims(tf.concat(record(step), axis=-1), 0)
+        return t + 1, step.h, step.c, tf.tensor_scatter_nd_update(rows, tf.reshape(t, (1, 1)), row)
+
+    rows = tf.zeros(tf.stack([steps, batch, width]), z.dtype)
+    return tf.while_loop(lambda t, *_: t < steps, body, (0, *state, rows))[-1]
+
+
+def _hidden_and_cell(z, recurrent, h, c):
+    return tf.split(_loop(z, recurrent, State(h, c), lambda step: (step.h, step.c), 2 * h.shape[-1]), 2, axis=-1)
+
+
+def _everything(z, recurrent, h, c):
+    return tf.split(_loop(z, recurrent, State(h, c), tuple, 6 * h.shape[-1]), 6, axis=-1)
+
+
+@tf.custom_gradient
+def _with_gradient(z, recurrent, h, c):
+    """`_hidden_and_cell` with backpropagation through time written out.
+
+    It records in a TensorArray, which costs a third less than `_loop` does but cannot be exported to LiteRT.
+    """
+    steps, units = tf.shape(z)[0], h.shape[-1]
+    rows = tf.TensorArray(z.dtype, steps, element_shape=(None, 6 * units))
+
+    def forward(t, h, c, rows):
+        step = cell(z[t] + tf.matmul(h, recurrent), State(h, c))
+        return t + 1, step.h, step.c, rows.write(t, tf.concat(step, axis=-1))
+
+    rows = tf.while_loop(lambda t, *_: t < steps, forward, (0, h, c, rows))[-1]
+    done = Trace(*tf.split(rows.stack(), 6, axis=-1))  # (T, B, D) each
+
+    def gradient(dh_seen, dc_seen):
+        h_before = tf.concat([tf.expand_dims(h, 0), done.h[:-1]], axis=0)
+        slope = slopes(done, tf.concat([tf.expand_dims(c, 0), done.c[:-1]], axis=0))
+        transposed = tf.transpose(recurrent)
+        rows = tf.TensorArray(z.dtype, steps, element_shape=(None, 4 * units))
+
+        def backward(t, dh, dc, rows):
+            dz, dc = cell_backward(dh + dh_seen[t], dc + dc_seen[t], Slopes(*(each[t] for each in slope)))
+            return t - 1, tf.matmul(dz, transposed), dc, rows.write(t, dz)
+
+        start = (steps - 1, tf.zeros_like(h), tf.zeros_like(c), rows)
+        _, dh, dc, rows = tf.while_loop(lambda t, *_: t >= 0, backward, start)
+        dz = rows.stack()
+        flat = tf.reshape(dz, (-1, 4 * units))
+        return dz, tf.matmul(tf.reshape(h_before, (-1, units)), flat, transpose_a=True), dh, dc
+
+    return (done.h, done.c), gradient
+
+
+def _lengths(mask):
+    return tf.reduce_sum(tf.cast(mask, tf.int32), axis=-1)
+
+
+def _reversed(x, mask):
+    """Rows in reverse order, padding left where it is."""
+    return x[:, ::-1] if mask is None else tf.reverse_sequence(x, _lengths(mask), seq_axis=1, batch_axis=0)
+
+
+def _at_end(x, mask):
+    """The value at each row's last token, (B, D)."""
+    if mask is None:
+        return x[:, -1]
+    batch, steps = tf.shape(x)[0], tf.shape(x)[1]
+    return tf.gather(tf.reshape(x, (-1, x.shape[-1])), tf.range(batch) * steps + _lengths(mask) - 1)

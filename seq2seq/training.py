@@ -1,0 +1,265 @@
+"""The training loop: one compiled step, checkpoints, early stopping, resuming at an exact batch.
+
+It owns the order of steps and what survives a crash; it does not know text, BLEU or how progress is shown.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seq2seq import batches, checkpoint
+from seq2seq.batches import Pairs
+from seq2seq.config import TrainingConfig
+from seq2seq.model import Seq2Seq
+from seq2seq.objective import WarmUp, perplexity, smoothed_cross_entropy
+
+Evaluate = Callable[[Seq2Seq], dict[str, float]]
+
+LATEST = "latest.safetensors"
+
+
+class TrainingError(ValueError):
+    """Training cannot start or go on."""
+
+
+class Interrupted(Exception):  # noqa: N818
+    """Someone asked training to stop; everything up to here is saved."""
+
+
+@dataclass
+class Standing:
+    """Where training is; all that a resumed run must know besides the variables."""
+
+    epoch: int = 0
+    """Whole epochs done."""
+    batch: int = 0
+    """Batches of the running epoch done."""
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    """Loss, negative log-likelihood and target tokens of the running epoch."""
+    seconds: float = 0.0
+    """Time spent in training steps, over all epochs and all resumptions."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """One entry a finished epoch: loss, perplexity, valid_perplexity, bleu, learning_rate, seconds."""
+
+    def best(self, count: int) -> list[int]:
+        """The epochs (from 1) with the highest BLEU, best first; the earlier one where two are equal."""
+        order = sorted(range(len(self.history)), key=lambda epoch: -self.history[epoch]["bleu"])
+        return [epoch + 1 for epoch in order[:count]]
+
+
+def precision(wanted: str) -> str:
+    """The dtype policy for this machine: bfloat16 only where the processor computes in it."""
+    if wanted == "float32" or (wanted == "auto" and not _computes_bfloat16()):
+        return "float32"
+    return "mixed_bfloat16"
+
+
+def optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+    """Adam under the schedule of `config`, for a run of this many steps."""
+    schedule = WarmUp(
+        config.learning_rate,
+        config.final_learning_rate,
+        warmup=min(config.warmup_steps, max(1, steps // 4)),
+        total=steps,
+        decay=config.schedule,
+    )
+    return keras.optimizers.Adam(schedule, beta_2=0.998, epsilon=1e-8)
+
+
+def step_function(model: Seq2Seq, adam: keras.optimizers.Optimizer, config: TrainingConfig) -> Callable[..., Any]:
+    """One compiled training step: a `Batch` in; sums of loss and likelihood, tokens and gradient norm out."""
+    spec = tf.TensorSpec((None, None), tf.int32)
+
+    @tf.function(input_signature=[spec, spec, spec])
+    def step(source, target_in, target_out):
+        tokens = tf.reduce_sum(tf.cast(tf.not_equal(target_out, 0), tf.float32))
+        with tf.GradientTape() as tape:
+            logits = model((source, target_in), training=True)
+            loss, likelihood = smoothed_cross_entropy(logits, target_out, config.label_smoothing)
+            total = tf.reduce_sum(loss) / tokens
+        weights = [weight.value for weight in model.trainable_variables]
+        gradients, norm = tf.clip_by_global_norm(tape.gradient(total, weights), config.clip_norm)
+        adam.apply(gradients, model.trainable_variables)
+        return tf.stack([tf.reduce_sum(loss), tf.reduce_sum(likelihood), tokens]), norm
+
+    return step
+
+
+def valid_perplexity(model: Seq2Seq, pairs: Pairs, batch_tokens: int = 4000) -> float:
+    """Perplexity a target piece over all pairs, without dropout or smoothing."""
+    spec = tf.TensorSpec((None, None), tf.int32)
+
+    @tf.function(input_signature=[spec, spec, spec], reduce_retracing=True)
+    def likelihood(source, target_in, target_out):
+        _, nats = smoothed_cross_entropy(model((source, target_in)), target_out)
+        return tf.reduce_sum(nats)
+
+    rows = batches.plan(pairs, batch_tokens)
+    nats = sum(float(likelihood(*batches.batch(pairs, each))) for each in rows)
+    return perplexity(nats, int(pairs.target.lengths.sum()))
+
+
+class Trainer:
+    """Trains a model on pairs, epoch by epoch, so that it can be stopped and continued anywhere.
+
+    Arguments:
+        model: what to train; its weights are overwritten when a checkpoint is resumed.
+        config: the optimisation.
+        folder: where checkpoints go: `latest.safetensors`, and `epoch-NN.safetensors` for the best epochs.
+        evaluate: called after every epoch with the model; returns at least "bleu".
+        callbacks: Keras callbacks; batch logs hold loss, perplexity, gradient_norm, tokens; epoch logs the entry
+            of the history.
+    """
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        config: TrainingConfig,
+        folder: Path,
+        *,
+        evaluate: Evaluate,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
+        self.model, self.config, self.folder, self.evaluate = model, config, Path(folder), evaluate
+        self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
+        self.standing = Standing()
+
+    def run(self, train: Pairs, valid: Pairs, *, resume: bool = False) -> Standing:
+        """Trains to the end of the schedule or until BLEU has not risen for `patience` epochs.
+
+        Raises:
+            Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
+            TrainingError: the loss is no longer a number, or a checkpoint does not fit.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        steps = len(self._plan(train, 0)) * self.config.epochs
+        self.optimizer = optimizer(self.config, steps)
+        self.optimizer.build(self.model.trainable_variables)
+        if resume and (self.folder / LATEST).exists():
+            self._load()
+        step = step_function(self.model, self.optimizer, self.config)
+        with _StopSignals() as stop:
+            self.callbacks.on_train_begin({"epochs": self.config.epochs, "steps": steps})
+            while self.standing.epoch < self.config.epochs and not self._stalled():
+                self._epoch(step, train, stop)
+                self._finish_epoch(valid)
+            self.callbacks.on_train_end({})
+        return self.standing
+
+    def averaged(self) -> dict[str, np.ndarray]:
+        """The mean of the weights of the best epochs."""
+        return checkpoint.average([self._file(epoch) for epoch in self.standing.best(self.config.average)])
+
+    def _plan(self, pairs: Pairs, epoch: int) -> list[np.ndarray]:
+        return batches.plan(pairs, self.config.batch_tokens, seed=self.config.seed * 100_003 + epoch)
+
+    def _epoch(self, step, train: Pairs, stop: _StopSignals) -> None:
+        now = self.standing
+        plan = self._plan(train, now.epoch)
+        self.callbacks.on_epoch_begin(now.epoch, {"batches": len(plan), "batch": now.batch})
+        saved = begun = time.monotonic()
+        for batch in batches.dataset(train, plan[now.batch :]):
+            sums, norm = step(*batch)
+            sums = sums.numpy().tolist()
+            if not np.isfinite(sums[0]):
+                raise TrainingError(
+                    f"The loss must stay finite; lower training.learning_rate. Received: {sums[0]} in epoch "
+                    f"{now.epoch + 1}, batch {now.batch + 1}; the last good checkpoint is {self.folder / LATEST}"
+                )
+            now.batch += 1
+            now.sums = [a + b for a, b in zip(now.sums, sums, strict=True)]
+            ended = time.monotonic()
+            now.seconds, begun = now.seconds + ended - begun, ended
+            logs = {"loss": now.sums[0] / now.sums[2], "perplexity": perplexity(now.sums[1], int(now.sums[2]))}
+            self.callbacks.on_train_batch_end(
+                now.batch - 1, logs | {"gradient_norm": float(norm), "tokens": sums[2], "seconds": now.seconds}
+            )
+            if stop.asked:
+                self._save()
+                raise Interrupted
+            if ended - saved > 60 * self.config.checkpoint_minutes:
+                self._save()
+                saved = begun = time.monotonic()
+
+    def _finish_epoch(self, valid: Pairs) -> None:
+        now = self.standing
+        entry = {
+            "loss": now.sums[0] / now.sums[2],
+            "perplexity": perplexity(now.sums[1], int(now.sums[2])),
+            "valid_perplexity": valid_perplexity(self.model, valid),
+            **self.evaluate(self.model),
+            "learning_rate": float(self.optimizer.learning_rate),
+            "seconds": now.seconds,
+        }
+        now.history.append(entry)
+        now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
+        keep = now.best(self.config.average)
+        if now.epoch in keep:
+            checkpoint.save(self._file(now.epoch), checkpoint.named(self.model.weights))
+        self._save()
+        for file in self.folder.glob("epoch-*.safetensors"):
+            if file not in [self._file(epoch) for epoch in keep]:
+                file.unlink()
+        self.callbacks.on_epoch_end(now.epoch - 1, entry)
+
+    def _stalled(self) -> bool:
+        best = self.standing.best(1)
+        return bool(best) and self.standing.epoch - best[0] >= self.config.patience
+
+    def _file(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:02d}.safetensors"
+
+    def _variables(self) -> dict[str, Any]:
+        # model.variables, not weights: the states of the dropout seeds are what makes a resumed run exact.
+        return checkpoint.named([*self.model.variables, *self.optimizer.variables])
+
+    def _save(self) -> None:
+        checkpoint.save(self.folder / LATEST, self._variables(), asdict(self.standing))
+
+    def _load(self) -> None:
+        arrays, state = checkpoint.load(self.folder / LATEST)
+        checkpoint.assign(self._variables(), arrays)
+        self.standing = Standing(**state)
+
+
+class _StopSignals:
+    """While entered, the first SIGINT or SIGTERM only sets `asked`; the next one acts as usual."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _StopSignals:
+        try:
+            self._before = {each: signal.signal(each, self._ask) for each in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not in the main thread: whoever runs us handles signals
+            self._before = {}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+        self.__exit__()
+
+
+def _computes_bfloat16() -> bool:
+    if tf.config.list_physical_devices("GPU"):
+        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+        return details.get("compute_capability", (0, 0)) >= (8, 0)
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
