@@ -1,0 +1,125 @@
+"""`seq2seq evaluate`: translate a test set and say how good and how quick that was.
+
+It knows how a score card is laid out; the metrics and the significance test are the library's.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seq2seq.cli import shell, streams
+from seq2seq.cli.errors import DataError, GateMissed
+from seq2seq.cli.shell import app
+
+if TYPE_CHECKING:
+    from seq2seq.translator import Translator
+
+
+@app.command()
+def evaluate(
+    model: shell.Model,
+    source: Annotated[Path, typer.Option("--source", help="Text to translate, one sentence a line.")],
+    reference: Annotated[Path, typer.Option("--reference", help="Its translations, line by line.")],
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="MODEL", help="A second model, for a paired bootstrap test.")
+    ] = None,
+    minimum_bleu: Annotated[
+        float | None,
+        typer.Option("--minimum-bleu", min=0, max=100, help="A lower BLEU than this ends with exit code 1."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="A file for the translations.")] = None,
+    as_json: shell.Json = False,
+    beam: shell.Beam = None,
+    greedy: shell.Greedy = False,
+    length_penalty: shell.LengthPenalty = None,
+    coverage_penalty: shell.CoveragePenalty = None,
+    min_length: shell.MinLength = None,
+    max_length: shell.MaxLength = None,
+    engine: shell.Engine = "litert",
+    threads: shell.Threads = None,
+) -> None:
+    """Score a model on a test set: BLEU, chrF and TER with their signatures, and speed."""
+    flags = shell.search_flags(
+        beam=beam,
+        greedy=greedy,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        min_length=min_length,
+        max_length=max_length,
+    )
+    sources, references = _pairs(source, reference)
+    from seq2seq import evaluation  # before the work: a missing package must not cost a test set's time
+
+    card, hypotheses = _card(model, sources, references, shell.load(model, engine, threads), flags)
+    if output is not None:
+        with streams.output(output) as out:
+            for text in hypotheses:
+                streams.write(out, text)
+    if against is not None:
+        other, others = _card(against, sources, references, shell.load(against, engine, threads), flags)
+        card["against"] = other
+        card["bootstrap"] = evaluation.bootstrap(hypotheses, others, references)
+    shell.show(card if as_json else _text(card), as_json=as_json)
+    if minimum_bleu is not None and card["bleu"] < minimum_bleu:
+        raise GateMissed(f"BLEU must be at least {minimum_bleu}. Received: {card['bleu']:.2f}")
+
+
+def _pairs(source: Path, reference: Path) -> tuple[list[str], list[str]]:
+    sources, references = streams.read(source), streams.read(reference)
+    if len(sources) != len(references):
+        raise DataError(
+            "Source and reference must have the same number of lines. "
+            f"Received: {source} with {len(sources)}, {reference} with {len(references)}"
+        )
+    if not any(text.strip() for text in references):
+        raise DataError(f"A test set must hold at least one sentence. Received: {reference}, which is empty")
+    return sources, references
+
+
+def _card(
+    model: Path, sources: list[str], references: list[str], translator: Translator, flags: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    from seq2seq import evaluation
+
+    search = shell.search_config(translator, flags)
+    start = time.monotonic()
+    hypotheses = []
+    with streams.Progress("sentences") as progress:
+        for translation in translator.stream(sources, search=search):
+            hypotheses.append(translation.text)
+            progress.step()
+    seconds = time.monotonic() - start
+    scores = evaluation.score(hypotheses, references)
+    return {
+        "model": str(model),
+        "engine": translator.engine_name,
+        "beam": search.beam,
+        "length_penalty": search.length_penalty,
+        "coverage_penalty": search.coverage_penalty,
+        "sentences": len(sources),
+        "seconds": round(seconds, 3),
+        "sentences_per_second": round(len(sources) / seconds, 1) if seconds else None,
+        "bleu": scores.bleu,
+        "chrf": scores.chrf,
+        "ter": scores.ter,
+        "signatures": dict(scores.signatures),
+    }, hypotheses
+
+
+def _text(card: dict[str, Any]) -> str:
+    signatures = card["signatures"]
+    rows = [
+        ("model", card["model"]),
+        ("engine", card["engine"]),
+        ("search", f"beam {card['beam']}, length penalty {card['length_penalty']}"),
+        ("speed", f"{card['sentences_per_second']} sentences a second ({card['sentences']} in {card['seconds']} s)"),
+        *((name, f"{card[name.lower()]:5.2f}  {signatures.get(name.lower(), '')}") for name in ("BLEU", "chrF", "TER")),
+    ]
+    text = shell.table(rows)
+    if "against" in card:
+        text += f"\n\nagainst\n{_text(card['against'])}\n\npaired bootstrap\n{card['bootstrap']}"
+    return text

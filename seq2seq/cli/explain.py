@@ -1,0 +1,39 @@
+"""`seq2seq explain`: what the network did while it translated, as JSON.
+
+It knows lines and streams; what an explanation holds is `seq2seq.explanation`'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seq2seq.cli import shell, streams
+from seq2seq.cli.shell import app
+
+
+@app.command()
+def explain(
+    model: shell.Model,
+    source: Annotated[Path | None, typer.Option("--input", help="A file to read. Default: standard input.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="A file to write. Default: standard output.")] = None,
+    beam: shell.Beam = None,
+    greedy: shell.Greedy = False,
+    length_penalty: shell.LengthPenalty = None,
+    coverage_penalty: shell.CoveragePenalty = None,
+    engine: shell.Engine = "litert",
+    threads: shell.Threads = None,
+) -> None:
+    """Show attention, alternatives and the memory cell: one line in, one JSON object a line out."""
+    flags = shell.search_flags(
+        beam=beam, greedy=greedy, length_penalty=length_penalty, coverage_penalty=coverage_penalty
+    )
+    lines = streams.Lines(source)
+    translator = shell.load(model, engine, threads)
+    search = shell.search_config(translator, flags)
+    with streams.output(output) as out:
+        for line in lines:
+            streams.write(out, translator.explain(line, search=search).to_json())
+        lines.check()

@@ -1,0 +1,79 @@
+"""`seq2seq info`: what a model folder says of itself.
+
+It knows how the manifest is laid out for reading; it computes nothing but sums.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from seq2seq.cli import shell
+from seq2seq.cli.shell import app
+
+if TYPE_CHECKING:
+    from seq2seq.bundle import Bundle
+
+WEIGHTS = "weights.safetensors"
+
+
+@app.command()
+def info(model: shell.Model, as_json: shell.Json = False) -> None:
+    """Show a model's languages, sizes, scores and files; every checksum is verified."""
+    import msgspec
+
+    from seq2seq import bundle, engine
+
+    loaded = bundle.load(model)
+    facts = {
+        "path": str(loaded.path),
+        "source_language": loaded.source_language,
+        "target_language": loaded.target_language,
+        "engine": engine.load(loaded).name,
+        "parameters": _parameters(loaded),
+        "bytes": sum(file.size for file in loaded.files.values()),
+        "files": {name: file.size for name, file in loaded.files.items()},
+        "scores": loaded.scores,
+        "provenance": loaded.provenance,
+        "config": msgspec.to_builtins(loaded.config),
+    }
+    shell.show(facts if as_json else _text(facts), as_json=as_json)
+
+
+def _parameters(loaded: Bundle) -> int | None:
+    """How many numbers the weights hold: safetensors begins with the length of a JSON table, and the table."""
+    if WEIGHTS not in loaded.files:
+        return None
+    with loaded.file(WEIGHTS).open("rb") as file:
+        shapes = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(math.prod(entry["shape"]) for name, entry in shapes.items() if name != "__metadata__")
+
+
+def _text(facts: dict[str, Any]) -> str:
+    config = facts["config"]
+    model, search = config["model"], config["search"]
+    rows = [
+        ("model", facts["path"]),
+        ("languages", f"{facts['source_language']} -> {facts['target_language']}"),
+        ("engine", facts["engine"]),
+        ("parameters", f"{facts['parameters']:,}" if facts["parameters"] else None),
+        ("network", ", ".join(f"{name} {model[name]}" for name in ("embedding", "units", "attention"))),
+        ("layers", f"encoder {model['encoder_layers']}, decoder {model['decoder_layers']}"),
+        ("vocabulary", f"{config['tokenizer']['vocabulary']:,} {config['tokenizer']['kind']}"),
+        ("search", f"beam {search['beam']}, length penalty {search['length_penalty']}"),
+        ("size", f"{facts['bytes'] / 1e6:,.1f} MB"),
+        *((f"  {name}", f"{size / 1e6:,.1f} MB") for name, size in facts["files"].items()),
+        *(("score", _line(score)) for score in facts["scores"]),
+        *(
+            (name, value if isinstance(value, str | int | float) else None)
+            for name, value in facts["provenance"].items()
+        ),
+    ]
+    return shell.table(rows)
+
+
+def _line(score: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in score.items()
+    )

@@ -1,0 +1,34 @@
+"""`seq2seq serve`: the app in a browser and its API.
+
+It knows an address and a port; everything that answers there is `seq2seq.web`'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seq2seq.cli import errors, shell
+from seq2seq.cli.shell import app
+
+
+@app.command()
+def serve(
+    model: Annotated[
+        Path | None, typer.Argument(metavar="[MODEL]", help="A model or run folder. Default: the model that ships.")
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 is every address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 7860,
+    open_browser: Annotated[bool, typer.Option("--open", help="Show the page in this machine's browser.")] = False,
+    engine: shell.Engine = "litert",
+    threads: shell.Threads = None,
+) -> None:
+    """Open the app and its API in a web server on this machine."""
+    from seq2seq.web import service
+
+    try:
+        service.serve(model, host=host, port=port, open_browser=open_browser, engine=engine, threads=threads)
+    except KeyboardInterrupt:  # the way to end a server; there is nothing to be said about it
+        raise typer.Exit(errors.INTERRUPTED) from None

@@ -1,0 +1,189 @@
+"""Lines in and lines out, as UTF-8 bytes split at the line feed alone; memory does not grow with the file.
+
+It knows files, terminals and pipes; it does not know what a line means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from seq2seq.cli.errors import DataError, UsageError, say
+
+BOM = b"\xef\xbb\xbf"
+
+
+class Lines:
+    """The lines of a UTF-8 file or of standard input, without their line ends.
+
+    Only the line feed ends a line; a carriage return before it goes too, U+0085 and U+2028 stay inside. What cannot be
+    read or decoded ends the iteration, so that the lines before it are still worked on; `check` raises it afterwards.
+
+    Raises:
+        DataError: the file cannot be opened; from `check`, line and byte of the first that is not UTF-8.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.name = "standard input" if _is_dash(path) else str(path)
+        self.count = 0
+        self._error: DataError | None = None
+        self._stream = _standard("stdin") if _is_dash(path) else self._open(Path(str(path)))
+        self.interactive = _is_dash(path) and self._stream.isatty()
+
+    def __iter__(self) -> Iterator[str]:
+        while (raw := self._read()) is not None:
+            try:
+                text = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                self._error = DataError(
+                    f"Input must be UTF-8. Received: {self.name}, line {self.count}, "
+                    f"byte 0x{raw[error.start]:02x} at position {error.start + 1} of the line"
+                )
+                return
+            yield text
+
+    def check(self) -> None:
+        """Raises what ended the iteration early, if anything did."""
+        if self._error:
+            raise self._error
+
+    def _read(self) -> bytes | None:
+        try:
+            raw = self._stream.readline()
+        except OSError as error:
+            self._error = DataError(f"Input must be a readable file. Received: {self.name} ({error.strerror})")
+            return None
+        if not raw:
+            return None
+        self.count += 1
+        if self.count == 1:
+            raw = raw.removeprefix(BOM)
+        return raw.removesuffix(b"\n").removesuffix(b"\r")
+
+    @staticmethod
+    def _open(path: Path) -> BinaryIO:
+        try:
+            return path.open("rb")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise DataError(f"Input must be a readable file. Received: {path} ({reason})") from None
+
+
+def read(path: Path) -> list[str]:
+    """All lines of a file."""
+    lines = Lines(path)
+    texts = list(lines)
+    lines.check()
+    return texts
+
+
+def write(out: BinaryIO, text: str) -> None:
+    """One line, at once: whoever reads the pipe gets it, and an interruption loses nothing."""
+    out.write(text.replace("\n", " ").encode("utf-8", "replace") + b"\n")
+    out.flush()
+
+
+def show(text: str) -> None:
+    """Data of several lines on standard output, UTF-8 whatever the locale."""
+    out = _standard("stdout")
+    out.write(text.encode("utf-8", "replace") + b"\n")
+    out.flush()
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON that any reader accepts: NaN and infinities become null, paths and other objects their text."""
+    return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False, default=str)
+
+
+@contextlib.contextmanager
+def output(path: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that gets its name when it is whole.
+
+    A run that ends early leaves what it has in a file of that name with `.partial` added, and says so.
+    """
+    if _is_dash(path):
+        yield _standard("stdout")
+        return
+    target = Path(str(path))
+    if target.is_dir():
+        raise UsageError(f"The output must be a file. Received: {target}, a folder")
+    if target.exists() and not target.is_file():
+        with target.open("wb") as out:  # a device or a named pipe is written to, never replaced
+            yield out
+        return
+    partial = target.with_name(target.name + ".partial")
+    try:
+        with partial.open("wb") as out:
+            yield out
+        os.replace(partial, target)
+    except BaseException:
+        if partial.exists():
+            say("note", f"what was done before is in {partial}")
+        raise
+
+
+class Progress:
+    """A count on stderr, renewed twice a second, where a person watches and the terminal is not needed for the data."""
+
+    def __init__(self, noun: str, *, quiet: bool = False) -> None:
+        self.noun, self.count = noun, 0
+        self._start = self._shown = time.monotonic()
+        self._on = not quiet and sys.stderr is not None and sys.stderr.isatty()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._on and self._shown != self._start:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def step(self) -> None:
+        """Counts one more."""
+        self.count += 1
+        now = time.monotonic()
+        if self._on and now - self._shown > 0.5:
+            self._shown = now
+            rate = self.count / (now - self._start)
+            print(f"\r{self.count:,} {self.noun}, {rate:,.0f} a second\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def silence() -> None:
+    """Points standard output at nothing, so that what is still buffered cannot fail again when Python ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def stdout_is_terminal() -> bool:
+    """Whether a person reads standard output."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _is_dash(path: Path | None) -> bool:
+    return path is None or str(path) == "-"
+
+
+def _standard(name: str) -> BinaryIO:
+    stream = getattr(sys, name)
+    if stream is None:
+        raise UsageError(f"{name} must be open. Received: a closed {name}")
+    return stream.buffer
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy
+        return _plain(value.tolist())
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value

@@ -1,0 +1,96 @@
+"""`seq2seq translate`: lines in, translations out, in order and as many.
+
+It knows the forms of output; how a line is translated is the translator's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seq2seq.cli import errors, shell, streams
+from seq2seq.cli.shell import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from seq2seq.config import SearchConfig
+    from seq2seq.translator import Translation, Translator
+
+
+@app.command()
+def translate(
+    model: shell.Model,
+    source: Annotated[Path | None, typer.Option("--input", help="A file to read. Default: standard input.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="A file to write. Default: standard output.")] = None,
+    n_best: Annotated[
+        int | None, typer.Option("--n-best", min=1, help="Print the best N of each line, each on its own line.")
+    ] = None,
+    scores: Annotated[bool, typer.Option("--scores", help="Print the score and a tab before each.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each line.")] = False,
+    beam: shell.Beam = None,
+    greedy: shell.Greedy = False,
+    length_penalty: shell.LengthPenalty = None,
+    coverage_penalty: shell.CoveragePenalty = None,
+    min_length: shell.MinLength = None,
+    max_length: shell.MaxLength = None,
+    engine: shell.Engine = "litert",
+    threads: shell.Threads = None,
+) -> None:
+    """Translate text: one line in, one line out; blank lines stay."""
+    flags = shell.search_flags(
+        beam=beam,
+        greedy=greedy,
+        n_best=n_best,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        min_length=min_length,
+        max_length=max_length,
+    )
+    lines = streams.Lines(source)
+    translator = shell.load(model, engine, threads)
+    search = shell.search_config(translator, flags)
+    form = _as_json if as_json else _scored if scores else _plain
+    quiet = lines.interactive or (output is None and streams.stdout_is_terminal())
+    with streams.output(output) as out, streams.Progress("lines", quiet=quiet) as progress:
+        for translation in _translations(translator, lines, search):
+            progress.step()
+            for line in form(translation, search.n_best):
+                streams.write(out, line)
+            for warning in translation.warnings:
+                errors.say("warning", f"line {progress.count}: {warning}")
+        lines.check()
+
+
+def _translations(translator: Translator, lines: streams.Lines, search: SearchConfig) -> Iterable[Translation]:
+    if not lines.interactive:
+        return translator.stream(lines, search=search)
+    errors.say("note", "type a sentence and press Enter; Ctrl-D ends")
+    return (translator(line, search=search) for line in lines)
+
+
+def _plain(translation: Translation, n_best: int) -> list[str]:
+    return [text for text, _ in _candidates(translation, n_best)]
+
+
+def _scored(translation: Translation, n_best: int) -> list[str]:
+    return [f"{score:.4f}\t{text}" for text, score in _candidates(translation, n_best)]
+
+
+def _as_json(translation: Translation, n_best: int) -> list[str]:
+    """One line whatever was asked for; the keys are the fields of the library's Translation."""
+    names = ("source", "text", "score", "warnings", "engine")
+    value: dict[str, Any] = {name: getattr(translation, name) for name in names}
+    fields = ("text", "score", "log_prob", "pieces", "finished")
+    best = [{name: getattr(candidate, name) for name in fields} for candidate in translation.hypotheses[:n_best]]
+    return [streams.to_json({**value, "hypotheses": best})]
+
+
+def _candidates(translation: Translation, n_best: int) -> list[tuple[str, float]]:
+    """Exactly n_best, so that line numbers can be worked out: where fewer were found, empty ones follow."""
+    if n_best == 1:
+        return [(translation.text, translation.score)]
+    found = [(candidate.text, candidate.score) for candidate in translation.hypotheses[:n_best]]
+    return found + [("", 0.0)] * (n_best - len(found))

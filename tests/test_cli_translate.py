@@ -1,0 +1,282 @@
+"""`seq2seq translate` and `explain`: lines in, lines out. A stand-in for the model turns text round."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import dataclass, field
+
+import pytest
+
+from seq2seq import cli
+from seq2seq.cli import shell, streams
+from seq2seq.config import Config, SearchConfig
+
+
+@dataclass(frozen=True)
+class Candidate:
+    text: str
+    score: float
+    log_prob: float
+    pieces: tuple[str, ...]
+    finished: bool = True
+
+
+@dataclass(frozen=True)
+class Translation:
+    source: str
+    text: str
+    score: float
+    hypotheses: tuple[Candidate, ...]
+    warnings: tuple[str, ...] = ()
+    engine: str = "stand-in"
+
+
+class Explanation:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def to_json(self) -> str:
+        return json.dumps({"source": self.text})
+
+
+@dataclass
+class Reverser:
+    """Its n-th best is the text turned round and n exclamation marks; it reads in chunks of two."""
+
+    config: Config = field(default_factory=Config)
+    engine_name: str = "stand-in"
+    searches: list[SearchConfig] = field(default_factory=list)
+
+    def __call__(self, text: str, *, search: SearchConfig) -> Translation:
+        self.searches.append(search)
+        if text == "interrupt":
+            raise KeyboardInterrupt
+        if not text.strip():
+            return Translation(text, text, 0.0, ())
+        best = tuple(Candidate(text[::-1] + "!" * n, -0.5 - n, -1.0 - n, tuple(text)) for n in range(search.n_best))
+        return Translation(text, best[0].text, best[0].score, best, ("it is long",) if len(text) > 50 else ())
+
+    def stream(self, lines, *, search: SearchConfig):
+        held = []
+        for line in lines:
+            held.append(line)
+            if len(held) == 2:
+                yield from [self(text, search=search) for text in held]
+                held = []
+        yield from [self(text, search=search) for text in held]
+
+    def explain(self, text: str, *, search: SearchConfig) -> Explanation:
+        self.searches.append(search)
+        return Explanation(text)
+
+
+class Standard(io.TextIOWrapper):
+    """Standard input made of bytes, a terminal if so wished."""
+
+    def __init__(self, content: bytes, terminal: bool = False) -> None:
+        raw = io.BytesIO(content)
+        raw.isatty = lambda: terminal  # type: ignore[method-assign]
+        super().__init__(raw)
+
+
+@pytest.fixture
+def translator(monkeypatch):
+    translator = Reverser()
+    monkeypatch.setattr(shell, "load", lambda model, engine, threads=None: translator)
+    monkeypatch.setattr(streams, "silence", lambda: None)
+    return translator
+
+
+@pytest.fixture
+def run(translator, monkeypatch, capfdbinary):
+    """Runs a command on this standard input; gives exit code, stdout and stderr."""
+
+    def run(*argv: str, stdin: bytes = b"", terminal: bool = False) -> tuple[int, bytes, str]:
+        monkeypatch.setattr(sys, "stdin", Standard(stdin, terminal))
+        code = cli.run([argv[0], "model", *argv[1:]])
+        out, err = capfdbinary.readouterr()
+        return code, out, err.decode()
+
+    return run
+
+
+def test_one_line_in_one_line_out_blank_lines_kept(run):
+    assert run("translate", stdin=b"abc\n\n   \nde\n") == (0, b"cba\n\n   \ned\n", "")
+
+
+@pytest.mark.parametrize(
+    ("stdin", "stdout"),
+    [
+        (b"", b""),
+        (b"\n", b"\n"),
+        (b"ab\ncd", b"ba\ndc\n"),  # no line feed at the end
+        (b"ab\r\ncd\r\n", b"ba\ndc\n"),
+        (b"\xef\xbb\xbfab\n", b"ba\n"),
+        ("a\u0085b\u2028c\x0bd\n".encode(), "d\x0bc\u2028b\u0085a\n".encode()),
+        (b"a\x00b\n", b"b\x00a\n"),
+        ("🙂é\n".encode(), "é🙂\n".encode()),
+    ],
+)
+def test_only_the_line_feed_ends_a_line(stdin, stdout, run):
+    assert run("translate", stdin=stdin) == (0, stdout, "")
+
+
+@pytest.mark.parametrize("bad", [b"\xff\xfea\x00", b"caf\xe9", b"\xed\xa0\x80"], ids=["UTF-16", "Latin-1", "surrogate"])
+def test_undecodable_bytes_end_with_code_3_and_the_line_and_lose_nothing(bad, run):
+    code, out, err = run("translate", stdin=b"ab\ncd\nef\n" + bad + b"\ngh\n")
+    assert code == 3
+    assert out == b"ba\ndc\nfe\n"
+    assert err.startswith("seq2seq: error: Input must be UTF-8. Received: standard input, line 4, byte 0x")
+
+
+def test_the_position_of_the_byte_is_named(run):
+    assert "line 1, byte 0xe9 at position 4 of the line\n" in run("translate", stdin=b"caf\xe9")[2]
+
+
+def test_a_line_feed_in_a_translation_does_not_make_two_lines(run, translator, monkeypatch):
+    monkeypatch.setattr(Reverser, "__call__", lambda self, text, search: Translation(text, "a\nb", 0.0, ()))
+    assert run("translate", stdin=b"x\ny\n") == (0, b"a b\na b\n", "")
+
+
+def test_scores_come_before_a_tab(run):
+    assert run("translate", "--scores", stdin=b"ab\n\n") == (0, b"-0.5000\tba\n0.0000\t\n", "")
+
+
+def test_n_best_gives_exactly_so_many_lines_for_each(run):
+    assert run("translate", "--n-best", "2", stdin=b"ab\n\ncd\n")[1] == b"ba\nba!\n\n\ndc\ndc!\n"
+    assert run("translate", "--n-best", "2", "--scores", stdin=b"ab\n")[1] == b"-0.5000\tba\n-1.5000\tba!\n"
+
+
+def test_json_holds_everything(run):
+    code, out, _ = run("translate", "--json", "--n-best", "2", stdin="é\n\n".encode())
+    first, blank = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert first["source"] == first["text"] == "é"
+    assert first["score"] == -0.5
+    assert [h["text"] for h in first["hypotheses"]] == ["é", "é!"]
+    assert first["hypotheses"][1] == {"text": "é!", "score": -1.5, "log_prob": -2.0, "pieces": ["é"], "finished": True}
+    assert first["warnings"] == []
+    assert first["engine"] == "stand-in"
+    assert blank["hypotheses"] == []
+    assert "é".encode() in out
+
+
+def test_json_has_no_number_that_json_has_not(run, monkeypatch):
+    monkeypatch.setattr(
+        Reverser, "__call__", lambda self, text, search: Translation(text, "", float("-inf"), (), ("nan",))
+    )
+    _, out, _ = run("translate", "--json", stdin=b"x\n")
+    assert json.loads(out, parse_constant=lambda name: pytest.fail(name))["score"] is None
+
+
+def test_flags_go_over_the_models_own_search_settings(run, translator):
+    translator.config = Config(search=SearchConfig(beam=7, length_penalty=0.6))
+    run("translate", "--coverage-penalty", "0.2", "--min-length", "1", "--max-length", "9", stdin=b"a\n")
+    expected = SearchConfig(beam=7, length_penalty=0.6, coverage_penalty=0.2, min_length=1, max_length=9)
+    assert translator.searches == [expected]
+
+
+@pytest.mark.parametrize("flags", [("--greedy",), ("--beam", "1"), ("--greedy", "--beam", "1")])
+def test_greedy_is_a_beam_of_one(flags, run, translator):
+    run("translate", *flags, stdin=b"a\n")
+    assert translator.searches[0].beam == 1
+
+
+def test_more_best_than_beams_is_a_usage_error(run):
+    code, out, err = run("translate", "--n-best", "9", "--beam", "3", stdin=b"a\n")
+    assert (code, out) == (2, b"")
+    assert "n_best must be at most the beam. Received: n_best 9, beam 3" in err
+
+
+def test_warnings_go_to_stderr_with_their_line(run):
+    code, out, err = run("translate", stdin=b"a\n" + b"x" * 100_000 + b"\n")
+    assert code == 0
+    assert out == b"a\n" + b"x" * 100_000 + b"\n"
+    assert err == "seq2seq: warning: line 2: it is long\n"
+
+
+def test_ten_thousand_lines_keep_order_and_count(run):
+    lines = [str(n).encode() for n in range(10_000)]
+    assert run("translate", stdin=b"\n".join(lines))[1].split() == [line[::-1] for line in lines]
+
+
+def test_an_interruption_ends_with_130_and_keeps_what_was_done(run):
+    code, out, err = run("translate", stdin=b"ab\ncd\nef\ninterrupt\n")
+    assert (code, out, err) == (130, b"ba\ndc\n", "seq2seq: error: interrupted\n")
+
+
+def test_a_terminal_is_answered_line_by_line(run, translator):
+    code, out, err = run("translate", stdin=b"ab\ncd\ninterrupt\n", terminal=True)
+    assert (code, out) == (130, b"ba\ndc\n")
+    assert "type a sentence and press Enter" in err
+
+
+def test_files_instead_of_standard_streams(run, tmp_path):
+    (tmp_path / "in").write_bytes(b"ab\ncd\n")
+    assert run("translate", "--input", str(tmp_path / "in"), "--output", str(tmp_path / "out")) == (0, b"", "")
+    assert (tmp_path / "out").read_bytes() == b"ba\ndc\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
+def test_a_dash_is_the_standard_stream(run):
+    assert run("translate", "--input", "-", "--output", "-", stdin=b"ab\n") == (0, b"ba\n", "")
+
+
+def test_a_file_may_be_translated_onto_itself(run, tmp_path):
+    (tmp_path / "f").write_bytes(b"ab\ncd\n")
+    assert run("translate", "--input", str(tmp_path / "f"), "--output", str(tmp_path / "f"))[0] == 0
+    assert (tmp_path / "f").read_bytes() == b"ba\ndc\n"
+
+
+def test_a_run_that_fails_leaves_no_half_written_file_under_the_name(run, tmp_path):
+    (tmp_path / "out").write_text("older\n")
+    code, _, err = run("translate", "--output", str(tmp_path / "out"), stdin=b"ab\n\xff\n")
+    assert code == 3
+    assert (tmp_path / "out").read_text() == "older\n"
+    assert (tmp_path / "out.partial").read_bytes() == b"ba\n"
+    assert f"what was done before is in {tmp_path / 'out.partial'}" in err
+
+
+def test_a_device_is_written_to_and_not_replaced(run):
+    assert run("translate", "--output", "/dev/null", stdin=b"ab\n") == (0, b"", "")
+
+
+def test_a_missing_input_is_bad_data(run, tmp_path):
+    code, _, err = run("translate", "--input", str(tmp_path / "none"))
+    assert code == 3
+    assert f"Input must be a readable file. Received: {tmp_path / 'none'} (No such file or directory)" in err
+
+
+def test_a_folder_as_input_is_bad_data(run, tmp_path):
+    code, _, err = run("translate", "--input", str(tmp_path))
+    assert code == 3
+    assert "(Is a directory)" in err
+
+
+def test_a_folder_as_output_is_a_usage_error(run, tmp_path):
+    code, _, err = run("translate", "--output", str(tmp_path), stdin=b"a\n")
+    assert code == 2
+    assert "The output must be a file. Received:" in err
+
+
+def test_an_output_in_no_folder_is_said(run, tmp_path):
+    code, _, err = run("translate", "--output", str(tmp_path / "none" / "out"), stdin=b"a\n")
+    assert code == 1
+    assert "No such file or directory" in err
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout"])
+def test_a_closed_standard_stream_is_said(name, translator, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", Standard(b"a\n"))
+    monkeypatch.setattr(sys, name, None)
+    assert cli.run(["translate", "model"]) == 2
+    assert f"{name} must be open. Received: a closed {name}" in capsys.readouterr().err
+
+
+def test_explain_prints_one_object_a_line(run, translator):
+    code, out, err = run("explain", "--beam", "2", stdin=b"ab\n\ncd\n")
+    assert (code, err) == (0, "")
+    assert [json.loads(line)["source"] for line in out.splitlines()] == ["ab", "", "cd"]
+    assert translator.searches[0].beam == 2
