@@ -1,0 +1,245 @@
+"""SentencePiece, set up so that no input is ever lost: train, load, encode, decode, sample.
+
+It owns the four special ids and what a sentence looks like to the model; it knows no corpus, no batch and no language.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import sentencepiece
+
+Form = Literal["NFC", "NFKC"]
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
+
+_BYTES = 256
+_COVERAGE = 0.99995  # a character that is rarer than one in 20,000 is spelt with the pieces of its bytes
+_LONGEST = 1 << 14  # bytes of a sentence; longer ones teach the vocabulary nothing that shorter ones do not
+_SENTENCES = 1_000_000  # a random draw of so many is as good as all, and bounds the memory
+_SPACE = "\u2581"  # SentencePiece's own sign for a space
+_REMOVED = "\u00ad\ufeff\ufffe\uffff"  # soft hyphen, byte order mark and what a swapped byte order leaves
+
+
+class TokenizerError(ValueError):
+    """A tokenizer cannot be trained as asked, or a model is not one of ours."""
+
+
+def train(
+    sentences: Iterable[str],
+    *,
+    vocabulary: int,
+    kind: str = "unigram",
+    symbols: Sequence[str] = (),
+    form: Form = "NFC",
+) -> bytes:
+    """Trains a SentencePiece model; the same sentences in the same order give the same bytes.
+
+    The model carries its own cleaning, so whatever runs it (this package, TensorFlow Text, C++) sees the same
+    sentence: Unicode `form`, every white space a single space, control characters and soft hyphens removed. All else
+    stays as it is, so decoding gives clean text back to the letter; SentencePiece's own nmt_nfkc would turn "½" into
+    "1⁄2" and "…" into "...". Characters outside the vocabulary become the pieces of their UTF-8 bytes, never UNK.
+
+    Args:
+        sentences: text to learn from, both languages for a joint vocabulary.
+        vocabulary: number of pieces, the 4 specials, the 256 bytes and the symbols included.
+        kind: "unigram" or "bpe".
+        symbols: pieces that are never split, such as "<name>".
+        form: "NFC", or "NFKC" to unify compatibility characters (full-width letters, ligatures) as well.
+
+    Raises:
+        TokenizerError: the corpus is empty or too small for the vocabulary (the message names the largest size that
+            works) or has too many characters for it (the smallest), or a symbol cannot be a piece.
+    """
+    if kind not in ("unigram", "bpe"):
+        raise TokenizerError(f"A tokenizer's kind must be unigram or bpe. Received: {kind!r}")
+    if form not in ("NFC", "NFKC"):
+        raise TokenizerError(f"A Unicode form must be NFC or NFKC. Received: {form!r}")
+    _check_symbols(symbols)
+    model = io.BytesIO()
+    failures: list[BaseException] = []
+    sentencepiece.set_min_log_level(2)  # it tells the terminal of every table it compiles
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=_usable(sentences, failures),
+            model_writer=model,
+            model_type=kind,
+            vocab_size=vocabulary,
+            user_defined_symbols=list(symbols),
+            normalizer=_normaliser(form),
+            byte_fallback=True,
+            character_coverage=_COVERAGE,
+            max_sentence_length=_LONGEST,
+            input_sentence_size=_SENTENCES,
+            shuffle_input_sentence=True,
+            num_threads=2,  # fixed: another number adds the same counts in another order, and other pieces may win
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+        )
+    except RuntimeError as error:
+        if failures:
+            raise failures[0] from None
+        raise TokenizerError(_sentence(str(error), vocabulary)) from None
+    return model.getvalue()
+
+
+class Tokenizer:
+    """Text to piece ids and back.
+
+    Any `str` is accepted, and `decode(encode(text))` is the text after cleaning (see `train`). Methods may be called
+    from several threads at once.
+
+        >>> tokenizer = Tokenizer(train(["the cat sat", "the dog sat"] * 9, vocabulary=272))
+        >>> tokenizer.decode(tokenizer.encode("  the \\tzoo… "))
+        'the zoo…'
+        >>> tokenizer.pieces(tokenizer.encode("sat é"))
+        ['▁sat', '▁', '<0xC3>', '<0xA9>']
+
+    Args:
+        model: the bytes that `train` returned.
+
+    Raises:
+        TokenizerError: the bytes are no SentencePiece model, or one without our special ids and byte pieces.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        try:
+            if not model:  # SentencePiece takes no bytes for a model to be loaded later
+                raise RuntimeError
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        except RuntimeError:
+            raise TokenizerError(f"A tokenizer must be a SentencePiece model. Received: {len(model)} bytes") from None
+        self.model = model
+        self._size = len(self._processor)
+        head = tuple(self._processor.id_to_piece(list(range(min(self._size, len(SPECIALS))))))
+        if head != SPECIALS or sum(map(self._processor.is_byte, range(self._size))) != _BYTES:
+            raise TokenizerError(
+                f"A tokenizer must begin with {', '.join(SPECIALS)} and hold the {_BYTES} byte pieces. "
+                f"Received: {', '.join(head)} and {self._size} pieces"
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Tokenizer:
+        """Reads a model file."""
+        try:
+            model = Path(path).read_bytes()
+        except OSError as error:
+            raise TokenizerError(f"A tokenizer must be a readable file. Received: {path} ({error.strerror})") from None
+        try:
+            return cls(model)
+        except TokenizerError as error:
+            raise TokenizerError(f"{error} from {path}") from None
+
+    def __len__(self) -> int:
+        return self._size
+
+    def encode(self, text: str) -> list[int]:
+        """Piece ids without BOS and EOS; nothing but white space is an empty list."""
+        return self._processor.encode(_utf8(text))
+
+    def sample(self, text: str, alpha: float, *, seed: int) -> list[int]:
+        """One of the many ways to split the text, for training; the same seed gives the same split.
+
+        Args:
+            text: one sentence.
+            alpha: for unigram the sharpness of the distribution over splits (small is varied, 0.1 to 0.2 is usual);
+                for BPE the share of merges that are dropped (0.1 is usual). 0 turns sampling off.
+            seed: any number from 0 to 2**32 - 1, another one for each sentence and epoch.
+        """
+        if alpha == 0:
+            return self.encode(text)
+        sentencepiece.set_random_generator_seed(seed)
+        return self._processor.encode(_utf8(text), enable_sampling=True, nbest_size=-1, alpha=alpha)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of the pieces; specials are dropped, and the result is one clean line whatever bytes it is made of."""
+        text = self._processor.decode([number for number in self._known(ids) if number >= len(SPECIALS)])
+        return self._processor.normalize(_utf8(text).decode()).replace(_SPACE, " ").strip(" ")
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The pieces as they stand in the vocabulary, for display: "▁" begins a word, "<0x41>" is a byte."""
+        return self._processor.id_to_piece(self._known(ids))
+
+    def _known(self, ids: Iterable[int]) -> list[int]:
+        numbers = [int(number) for number in ids]
+        for number in numbers:
+            if not 0 <= number < self._size:
+                raise TokenizerError(f"A piece id must be from 0 to {self._size - 1}. Received: {number}")
+        return numbers
+
+
+def _utf8(text: str) -> bytes:
+    """Without lone surrogates, which UTF-8 cannot hold, and NUL, which the model's cleaning cannot name."""
+    return text.encode("utf-8", "ignore").replace(b"\0", b"")
+
+
+def _usable(sentences: Iterable[str], failures: list[BaseException]) -> Iterator[bytes]:
+    """The sentences with something in them. An error on the way is kept, since SentencePiece makes it another."""
+    try:
+        for sentence in sentences:
+            text = _utf8(sentence)
+            if text.strip():
+                yield text
+    except BaseException as error:
+        failures.append(error)
+        raise
+
+
+def _check_symbols(symbols: Sequence[str]) -> None:
+    for symbol in symbols:
+        plain = symbol == symbol.strip() and symbol and not re.search(rf"\s|{_SPACE}|\0", symbol)
+        if not plain or symbol in SPECIALS or re.fullmatch("<0x[0-9A-F]{2}>", symbol):
+            raise TokenizerError(
+                f"A symbol must be text without white space that is no special piece. Received: {symbol!r}"
+            )
+    if len(set(symbols)) < len(symbols):
+        raise TokenizerError(f"Symbols must differ from each other. Received: {', '.join(symbols)}")
+
+
+def _sentence(message: str, vocabulary: int) -> str:
+    """SentencePiece's complaint about a line of its own source, as one about the user's corpus."""
+    if found := re.search(r"Please set it to a value <= (\d+)", message):
+        return f"This corpus supports a vocabulary of at most {found[1]} pieces. Received: {vocabulary}"
+    if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        return f"The characters of this corpus need a vocabulary of at least {found[1]} pieces. Received: {vocabulary}"
+    if "sentences_.empty()" in message or "all_chars_count" in message:
+        return f"A tokenizer needs a sentence to learn from, of at most {_LONGEST} bytes. Received: none"
+    return (
+        f"A tokenizer must be trainable with SentencePiece. Received: {message.rpartition(']')[2].strip() or message}"
+    )
+
+
+@functools.cache
+def _normaliser(form: Form) -> sentencepiece.SentencePieceNormalizer:
+    """The cleaning that `train` describes, as a table from character sequences to what replaces them."""
+    table = dict.fromkeys(_REMOVED, "") | {_SPACE: "_"}
+    for character in map(chr, range(1, 0x30000)):  # nothing beyond has another spelling
+        if character.isspace():
+            table[character] = " "
+        elif unicodedata.category(character) == "Cc":
+            table[character] = ""
+        elif unicodedata.normalize("NFKD", character) != character:
+            whole = unicodedata.normalize(form, character)
+            table.update((spelling, whole) for spelling in _spellings(character, form) if spelling != whole)
+    del table[" "]
+    return sentencepiece.SentencePieceNormalizer(norm_map=sorted(table.items()))
+
+
+def _spellings(character: str, form: Form) -> Iterator[str]:
+    """The character and the sequences that Unicode holds equal to it: its marks apart, in every order."""
+    yield character
+    apart = unicodedata.normalize("NFD", character)
+    for marks in itertools.permutations(apart[1:]):
+        spelling = apart[0] + "".join(marks)
+        if unicodedata.normalize(form, spelling) == unicodedata.normalize(form, character):
+            yield spelling
+            yield unicodedata.normalize("NFC", spelling[:2]) + spelling[2:]
