@@ -86,8 +86,8 @@ def within(pairs: Pairs, max_tokens: int) -> Pairs:
 def plan(pairs: Pairs, batch_tokens: int, *, seed: int | None = None) -> list[np.ndarray]:
     """Which pairs go together: one array of row numbers a batch.
 
-    Pairs are shuffled, sorted by padded length, cut where a batch would hold more than `batch_tokens` target
-    tokens or as many source tokens, and the batches are shuffled again; the same seed gives the same plan. Without a seed
+    Pairs are shuffled, sorted by padded length, cut where a batch would hold more than `batch_tokens` tokens on a
+    side, padding included, and the batches are shuffled again; the same seed gives the same plan. Without a seed
     nothing is shuffled.
     """
     source, target = (_padded(side.lengths) for side in (pairs.source, pairs.target))

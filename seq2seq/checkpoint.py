@@ -20,16 +20,14 @@ class CheckpointError(ValueError):
     """A checkpoint cannot be read or does not fit."""
 
 
-def named(variables: Iterable[Any]) -> dict[str, Any]:
-    """Keras variables by a name that is the same in every process: their path, numbered where it repeats."""
-    table: dict[str, Any] = {}
-    for variable in variables:
-        name, number = variable.path, 0
-        while name in table:
-            number += 1
-            name = f"{variable.path}#{number}"
-        table[name] = variable
-    return table
+def by_path(variables: Iterable[Any]) -> dict[str, Any]:
+    """Keras variables by their path, the name that weights have in a model folder."""
+    return {variable.path: variable for variable in variables}
+
+
+def by_place(variables: Iterable[Any]) -> dict[str, Any]:
+    """Variables by their place in a list: seeds and optimizer slots have paths that differ from process to process."""
+    return {f"{place:04d}": variable for place, variable in enumerate(variables)}
 
 
 def save(path: Path, variables: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> None:

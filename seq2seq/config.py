@@ -64,7 +64,7 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     attention: Literal["additive", "general", "dot"] = "general"
     residual: bool = True
     tied: bool = True
-    """One table for source embedding, target embedding and output layer (the last two where the vocabulary is not joint)."""
+    """One table for source embedding, target embedding and output layer; the last two alone where nothing is joint."""
     embedding_dropout: Rate = 0.3
     dropout: Rate = 0.3
     """Between recurrent layers, and on what the decoder layers read."""
@@ -74,7 +74,7 @@ class ModelConfig(Section, frozen=True, kw_only=True):
 
 
 class TrainingConfig(Section, frozen=True, kw_only=True):
-    """The optimisation: Adam with warm-up and cosine decay, early stopping on BLEU, averaging of the best checkpoints."""
+    """The optimisation: Adam with warm-up and decay, early stopping on BLEU, an average of the best checkpoints."""
 
     epochs: Count = 24
     batch_tokens: Annotated[int, Meta(ge=16)] = 1200
@@ -139,7 +139,7 @@ def defaults(pairs: int) -> dict[str, Any]:
         return {}
     return {
         "model": {"embedding_dropout": 0.2, "dropout": 0.2, "readout_dropout": 0.2},
-        "training": {"batch_tokens": 2400, "epochs": 12},
+        "training": {"batch_tokens": 2400, "epochs": 10},
     }
 
 

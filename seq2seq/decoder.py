@@ -35,6 +35,9 @@ class Rates(NamedTuple):
     word: float = 0.0
 
 
+NO_DROPOUT = Rates()
+
+
 class Decoder(keras.layers.Layer):
     """Writes the target with attention queried from its first layer (the arrangement of Wu et al. 2016, GNMT).
 
@@ -71,7 +74,7 @@ class Decoder(keras.layers.Layer):
         *,
         units: int,
         layers: int = 2,
-        rates: Rates = Rates(),
+        rates: Rates = NO_DROPOUT,
         residual: bool = True,
         **kwargs,
     ) -> None:
@@ -84,7 +87,9 @@ class Decoder(keras.layers.Layer):
             )
             for number in range(layers)
         ]
-        self.readout = keras.layers.Dense(embedding.output_dim, activation="tanh", dtype=self.dtype_policy)
+        self.readout = keras.layers.Dense(
+            embedding.output_dim, activation="tanh", name="readout", dtype=self.dtype_policy
+        )
         self.word_dropout = keras.layers.Dropout(rates.word, noise_shape=(None, None, 1), dtype=self.dtype_policy)
         self.embedding_dropout = keras.layers.Dropout(rates.embedding, dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(rates.layers, dtype=self.dtype_policy)

@@ -88,16 +88,15 @@ class Encoder(keras.layers.Layer):
     def trace(self, source: tf.Tensor, mask: tf.Tensor) -> list[list[lstm.Trace]]:
         """Every gate and state of every layer and direction, (B, S, D / 2) each."""
         x, traces = self.embed(source), []
-        for number, pair in enumerate(self.pairs):
-            traces.append([lstm.trace(layer, x, mask, reverse=back) for back, layer in enumerate(pair)])
+        for forward, backward in self.pairs:
+            traces.append([lstm.trace(forward, x, mask), lstm.trace(backward, x, mask, reverse=True)])
             y = tf.concat([each.h for each in traces[-1]], axis=-1)
             x = x + y if x.shape[-1] == y.shape[-1] else y
         return traces
 
     def _layer(self, number, x, mask, training):
-        (forth, left), (back, right) = (
-            lstm.run(layer, x, mask, reverse=bool(reverse), training=training)
-            for reverse, layer in enumerate(self.pairs[number])
-        )
+        forward, backward = self.pairs[number]
+        forth, left = lstm.run(forward, x, mask, training=training)
+        back, right = lstm.run(backward, x, mask, reverse=True, training=training)
         state = State(*(tf.concat(both, axis=-1) for both in zip(left, right, strict=True)))
         return tf.concat([forth, back], axis=-1), state

@@ -6,11 +6,13 @@ the exports and validation during training all run these two functions and no ot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from seq2seq.bundle import Bundle
 from seq2seq.config import Config
 from seq2seq.model import PAD, Seq2Seq
 from seq2seq.search import BOS, Options, Step, beam_search
@@ -50,12 +52,8 @@ class Inference(tf.Module):
             said = self.model.decode(tf.expand_dims(tokens, 1), state, memory)
             return Step(tf.squeeze(said.logits, 1), tf.squeeze(said.attention, 1), said.state)
 
-        options = Options(
-            *(tf.reshape(x, ()) for x in (beam,)),
-            max_length,
-            *(tf.reshape(x, ()) for x in (min_length, length_penalty, coverage_penalty)),
-        )
-        found = beam_search(step, state, memory.mask, options)
+        scalars = (tf.reshape(x, ()) for x in (beam, min_length, length_penalty, coverage_penalty))
+        found = beam_search(step, state, memory.mask, Options(max_length, *scalars))
         named = found._asdict()
         record = named.pop("record")
         return named | {f"record_{name}": value for name, value in record._asdict().items()}
@@ -85,23 +83,49 @@ class Inference(tf.Module):
         }
 
 
-def build(
-    config: Config, source_vocabulary: int, target_vocabulary: int | None, arrays: dict[str, np.ndarray]
-) -> Seq2Seq:
-    """The float32 network of a configuration with these weights, by variable path."""
-    model = Seq2Seq(config.model, source_vocabulary, target_vocabulary)
-    assign(model, arrays)
-    return model
+class Runner:
+    """An `Inference` called with numpy arrays by name, as the signatures of a LiteRT file are."""
+
+    def __init__(self, inference: Inference) -> None:
+        self._inference = inference
+
+    def translate(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """`Inference.translate` of arrays named as in `TRANSLATE`."""
+        return _called(self._inference.translate, TRANSLATE, inputs)
+
+    def explain(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """`Inference.explain` of arrays named as in `EXPLAIN`."""
+        return _called(self._inference.explain, EXPLAIN, inputs)
 
 
-def assign(model: Seq2Seq, arrays: dict[str, np.ndarray]) -> None:
-    """Puts arrays into the weights of the same path; refuses a missing name or another shape, before any is set."""
+def load(bundle: Bundle) -> Runner:
+    """The float32 graph of a model folder's weights."""
+    return Runner(Inference(network(bundle)))
+
+
+def network(bundle: Bundle) -> Seq2Seq:
+    """The model of a model folder, ready for inference or further training."""
+    from safetensors.numpy import load as numbers
+
+    return build(bundle.config, numbers(bundle.read("weights.safetensors")))
+
+
+def build(config: Config, arrays: Mapping[str, np.ndarray]) -> Seq2Seq:
+    """The float32 network of a configuration, with weights by path; their shapes tell the sizes of the vocabularies."""
+    tables = (f"{name}/embeddings" for name in ("embedding", "target_embedding"))
+    model = Seq2Seq(config.model, *(len(arrays[table]) for table in tables if table in arrays))
     for weight in model.weights:
         received = arrays[weight.path].shape if weight.path in arrays else None
         if received != tuple(weight.shape):
             raise ValueError(f"{weight.path} must have shape {tuple(weight.shape)}. Received: {received}")
     for weight in model.weights:
         weight.assign(arrays[weight.path].astype(np.float32))
+    return model
+
+
+def _called(function: Any, specs: Mapping[str, tf.TensorSpec], inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    tensors = [tf.constant(inputs[name], spec.dtype) for name, spec in specs.items()]
+    return {name: value.numpy() for name, value in function(*tensors).items()}
 
 
 def _of_pieces(log_probs, target):

@@ -6,6 +6,7 @@ It owns the loss of logits against pieces; it does not know where either came fr
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -29,32 +30,26 @@ def smoothed_cross_entropy(logits: tf.Tensor, target: tf.Tensor, smoothing: floa
 
     Source: Szegedy et al. 2016, section 7.
     """
-    loss, likelihood = _cross_entropy(tf.cast(logits, tf.float32), target, smoothing)
-    return loss, tf.stop_gradient(likelihood)
-
-
-def _cross_entropy(logits, target, smoothing):
     mask = tf.cast(tf.not_equal(target, PAD), tf.float32)
+    pieces = logits.shape[-1]
+    rest = smoothing / pieces
+    labels = tf.one_hot(tf.reshape(target, (-1,)), pieces, on_value=1.0 - smoothing + rest, off_value=rest)
 
     @tf.custom_gradient
-    def loss(z):
-        # One kernel gives -log p(y) and softmax(z) - onehot(y); the smoothing is a correction to both.
-        flat, y = tf.reshape(z, (-1, z.shape[-1])), tf.reshape(target, (-1,))
-        plain, slope = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=flat, labels=y)
-        rows = tf.stack([tf.range(tf.size(y)), tf.cast(y, tf.int32)], axis=-1)
-        of_target = tf.gather_nd(flat, rows)
-        total = plain + smoothing * (of_target - tf.reduce_mean(flat, axis=-1))
-        plain, total = (tf.reshape(each, tf.shape(target)) * mask for each in (plain, total))
+    def loss(z: tf.Tensor) -> Any:
+        # One kernel gives the loss and its slope, softmax(z) - labels: over V this large each pass counts.
+        flat = tf.reshape(z, (-1, pieces))
+        values, slope = tf.raw_ops.SoftmaxCrossEntropyWithLogits(features=flat, labels=labels)
 
-        def gradient(upstream, _):
-            weight = tf.reshape(upstream * mask, (-1, 1))
-            dz = (slope - smoothing / z.shape[-1]) * weight
-            dz = tf.tensor_scatter_nd_add(dz, rows, smoothing * weight[:, 0])
-            return tf.reshape(dz, tf.shape(z))
+        def gradient(upstream: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+            return tf.reshape(slope * tf.reshape(upstream * mask, (-1, 1)), tf.shape(z))
 
-        return (total, plain), gradient
+        probability = tf.gather(slope, tf.reshape(target, (-1, 1)), batch_dims=1)[:, 0] + 1.0 - smoothing + rest
+        likelihood = values if smoothing == 0.0 else -tf.math.log(tf.maximum(probability, 1e-9))
+        return tuple(tf.reshape(each, tf.shape(target)) * mask for each in (values, likelihood)), gradient
 
-    return loss(logits)
+    smoothed, likelihood = loss(tf.cast(logits, tf.float32))
+    return smoothed, tf.stop_gradient(likelihood)
 
 
 class Smoothed(keras.losses.Loss):

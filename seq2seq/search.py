@@ -29,10 +29,10 @@ class Step(NamedTuple):
 class Options(NamedTuple):
     """What the caller may choose."""
 
-    beam: tf.Tensor
-    """K, (); 1 is greedy search."""
     max_length: tf.Tensor
     """Most pieces of each row's hypotheses, end of sentence included, (B,)."""
+    beam: tf.Tensor
+    """K, (); 1 is greedy search."""
     min_length: tf.Tensor
     """Fewest pieces before the end of sentence, ()."""
     length_penalty: tf.Tensor
