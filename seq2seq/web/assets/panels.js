@@ -1,0 +1,288 @@
+// Draws what the server sends as JSON. Every piece of text goes through textContent; no string ever becomes markup.
+(() => {
+  "use strict";
+  const SVG = "http://www.w3.org/2000/svg";
+
+  function fill(element, attributes, children) {
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (typeof value === "function") element.addEventListener(name, value);
+      else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
+    }
+    for (const child of children.flat()) {
+      if (child === null || child === undefined) continue;
+      element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+    }
+    return element;
+  }
+  const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
+  const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+  const percent = (value) => (value >= 0.995 ? "100 %" : value >= 0.1 ? `${Math.round(value * 100)} %` : `${(value * 100).toFixed(1)} %`);
+  const number = new Intl.NumberFormat("en");
+
+  // A piece as people read it: a word's first piece plain, its further pieces with a dot before them.
+  function label(piece, index) {
+    if (piece === "</s>" || piece === "") return "end";
+    if (piece === "▁") return "␣";
+    if (piece.startsWith("▁")) return piece.slice(1);
+    return index > 0 && /^[\p{L}\p{N}]/u.test(piece) ? "·" + piece : piece;
+  }
+
+  const ruler = document.createElement("canvas").getContext("2d");
+  function widest(labels, most) {
+    ruler.font = "13px system-ui, sans-serif";
+    return Math.min(most, Math.max(0, ...labels.map((text) => ruler.measureText(text).width)));
+  }
+  function shorten(text, most) {
+    ruler.font = "13px system-ui, sans-serif";
+    if (ruler.measureText(text).width <= most) return text;
+    const letters = [...text];
+    while (letters.length > 1 && ruler.measureText(letters.join("") + "…").width > most) letters.pop();
+    return letters.join("") + "…";
+  }
+
+  // --- header, counter, status -------------------------------------------------------------------------------------
+
+  function header(root, props) {
+    const { source, target } = props.value;
+    root.replaceChildren(
+      h("p", { class: "mark", "aria-hidden": "true" }, "seq2seq"),
+      h("h1", {}, source, h("span", { class: "arrow", "aria-label": " to " }, "→"), target),
+    );
+  }
+
+  function counter(root, props) {
+    const limit = props.value.limit;
+    const shown = h("span", { class: "count" });
+    root.replaceChildren(shown, h("span", { class: "keys" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter")));
+    function update() {
+      const box = document.querySelector("#source textarea");
+      const length = box ? [...box.value].length : 0;
+      shown.textContent = `${number.format(length)} / ${number.format(limit)}`;
+      shown.classList.toggle("over", length > limit);
+    }
+    document.addEventListener("input", (event) => event.target.closest?.("#source") && update());
+    document.addEventListener("seq2seq:answered", update);
+    update();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest?.("#source")) {
+      event.preventDefault();
+      document.querySelector("button#translate")?.click();
+    }
+  });
+
+  function status(root, props, watch) {
+    const box = document.querySelector("#target textarea");
+    if (box) Object.assign(box, { readOnly: true, disabled: false }); // so that it can be reached and selected by keyboard
+    const facts = h("p", { class: "facts" });
+    const notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
+    root.replaceChildren(facts, notes);
+    function draw() {
+      const value = props.value || {};
+      facts.textContent = value.engine ? `${value.engine} · ${value.milliseconds} ms` : "";
+      notes.replaceChildren(
+        ...(value.error ? [h("p", { class: "error" }, value.error)] : []),
+        ...(value.warnings || []).map((warning) => h("p", { class: "warning" }, warning)),
+      );
+      document.dispatchEvent(new Event("seq2seq:answered"));
+    }
+    watch("value", draw);
+    draw();
+  }
+
+  // --- n-best ------------------------------------------------------------------------------------------------------
+
+  function hypotheses(value) {
+    const rows = value.hypotheses.map((hypothesis, index) =>
+      h("tr", { class: index === 0 ? "best" : null },
+        h("td", { class: "rank" }, index + 1),
+        h("td", { class: "text", dir: "auto" }, hypothesis.text,
+          hypothesis.finished ? null : h("span", { class: "cut" }, " (cut at the length limit)")),
+        h("td", { class: "number" }, hypothesis.score.toFixed(2)),
+        h("td", { class: "number wide" }, hypothesis.log_prob.toFixed(2)),
+        h("td", { class: "number wide" }, percent(hypothesis.probability)),
+      ));
+    const greedy = value.hypotheses.length === 1;
+    return h("section", { class: "card candidates" },
+      h("h2", {}, greedy ? "The translation and its score" : "What the beam ended with"),
+      h("div", { class: "scroll" },
+        h("table", {},
+          h("caption", {}, greedy
+            ? "Greedy search follows a single translation."
+            : `The ${value.hypotheses.length} best translations, ranked by score: log-probability over a penalty for length.`),
+          h("thead", {}, h("tr", {},
+            h("th", { scope: "col", class: "rank" }, h("span", { class: "hidden" }, "Rank")),
+            h("th", { scope: "col" }, "Translation"),
+            h("th", { scope: "col", class: "number" }, "Score"),
+            h("th", { scope: "col", class: "number wide" }, "Log-probability"),
+            h("th", { scope: "col", class: "number wide" }, "Probability"))),
+          h("tbody", {}, rows))));
+  }
+
+  // --- attention ---------------------------------------------------------------------------------------------------
+
+  function geometry(source, width, left) {
+    const longest = widest(source, 110);
+    const cell = (room) => Math.max(16, Math.min(72, Math.floor((width - left - room) / source.length)));
+    const slanted = source.some((text) => ruler.measureText(text).width > cell(0) - 6);
+    const tail = slanted ? Math.ceil(ruler.measureText(source.at(-1)).width * 0.7) : 0;
+    return { cell: cell(tail), slanted, tail, head: slanted ? Math.ceil(longest * 0.72) + 18 : 26 };
+  }
+
+  function columns(source, { cell, slanted, head }, left) {
+    return source.map((text, j) => {
+      const x = left + (j + 0.5) * cell;
+      const shown = shorten(text, slanted ? 110 : cell);
+      return slanted
+        ? s("text", { class: "column", "data-j": j, transform: `translate(${x + 4} ${head - 8}) rotate(-45)` }, shown)
+        : s("text", { class: "column", "data-j": j, x, y: head - 9, "text-anchor": "middle" }, shown);
+    });
+  }
+
+  function looks(value, source, target, i) {
+    const order = value.attention[i].map((weight, j) => [weight, j]).sort((a, b) => b[0] - a[0]);
+    return order.slice(0, 3).filter(([weight], rank) => rank === 0 || weight >= 0.05).map(([weight, j]) => `${source[j]} ${percent(weight)}`).join(", ");
+  }
+
+  function attention(value, width) {
+    const source = value.source.map(label), target = value.target.map(label);
+    const height = 27, left = Math.ceil(widest(target, width < 420 ? 92 : 130)) + 16;
+    const shape = geometry(source, width, left), { cell, head, tail } = shape;
+    const wide = left + source.length * cell + tail, high = head + target.length * height + 2;
+    const hint = "Darker cells mean more attention; point at a row or use the arrow keys to read it.";
+    const reading = h("p", { class: "reading" }, hint);
+    const rows = target.map((text, i) => {
+      const y = head + i * height;
+      const cells = value.attention[i].map((weight, j) => weight < 0.01 ? null
+        : s("rect", { class: "ink", x: left + j * cell + 1, y: y + 1, width: cell - 2, height: height - 2, rx: 3, "fill-opacity": weight.toFixed(3) }));
+      return s("g", { class: "row", "data-i": i },
+        s("rect", { class: "back", x: 0, y, width: wide, height, rx: 4 }),
+        s("text", { x: left - 10, y: y + height / 2, "text-anchor": "end", "dominant-baseline": "central" }, shorten(text, left - 16)),
+        s("rect", { class: "lane", x: left, y: y + 1, width: source.length * cell, height: height - 2, rx: 3 }), cells);
+    });
+    const picture = s("svg", { class: "attention", width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "img", tabindex: 0, "data-key": "attention",
+      "aria-label": `Attention of ${target.length} target pieces over ${source.length} source pieces; the same as text is in the table below.` },
+      columns(source, shape, left), rows);
+    let chosen = -1;
+    function choose(i) {
+      if (i === chosen) return;
+      chosen = i;
+      rows.forEach((row, k) => row.classList.toggle("chosen", k === i));
+      reading.textContent = i < 0 ? hint : `“${target[i]}” looks at ${looks(value, source, target, i)}.`;
+    }
+    const at = (event) => { const row = event.target.closest?.("g.row"); return row ? Number(row.dataset.i) : -1; };
+    picture.addEventListener("pointermove", (event) => choose(at(event)));
+    picture.addEventListener("pointerdown", (event) => choose(at(event)));
+    picture.addEventListener("pointerleave", () => document.activeElement !== picture && choose(-1));
+    picture.addEventListener("blur", () => choose(-1));
+    picture.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      choose(Math.max(0, Math.min(target.length - 1, chosen + step)));
+    });
+    const table = h("table", {}, h("caption", {}, "For every target piece: the source pieces it attends to most, and its probability."),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Target piece"), h("th", { scope: "col" }, "Looks at"), h("th", { scope: "col", class: "number" }, "Probability"))),
+      h("tbody", {}, target.map((text, i) => h("tr", {}, h("th", { scope: "row" }, text), h("td", {}, looks(value, source, target, i)), h("td", { class: "number" }, percent(value.probability[i]))))));
+    return [h("div", { class: "scroll" }, picture), reading, h("details", {}, h("summary", {}, "As a table"), h("div", { class: "scroll" }, table))];
+  }
+
+  // --- the memory cell ---------------------------------------------------------------------------------------------
+
+  const BLUE = [47, 111, 222], ORANGE = [222, 110, 30], TEAL = [13, 148, 136];
+
+  function bytes(text) {
+    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  }
+
+  function heat(data, rows, steps, colour) {
+    const canvas = h("canvas", { width: steps, height: rows, "aria-hidden": "true" });
+    const context = canvas.getContext("2d"), image = context.createImageData(steps, rows);
+    data.forEach((byte, k) => image.data.set(colour(byte / 255), 4 * k));
+    context.putImageData(image, 0, 0);
+    return canvas;
+  }
+  const kept = (f) => [...TEAL, Math.round(255 * f)];
+  const signed = (c) => [...(c < 0.5 ? BLUE : ORANGE), Math.round(255 * Math.abs(2 * c - 1))];
+
+  function memory(value, width, view, choose) {
+    const source = value.source.map(label);
+    const picture = value.memory[view], steps = source.length;
+    const shape = geometry(source, width, 0), { cell, head, tail } = shape;
+    const wide = steps * cell;
+    const reading = h("p", { class: "reading" });
+    const hint = `The ${picture.rows} of ${picture.units} units that change most, in the order of the piece at which each holds most.`;
+    reading.textContent = hint;
+    const plate = (name, low, high, kind, data, colour) => h("div", { class: "plate" },
+      h("div", { class: "legend" }, h("strong", {}, name), h("span", {}, low), h("i", { class: kind, "aria-hidden": "true" }), h("span", {}, high)),
+      h("div", { class: "scroll" }, h("div", { class: "canvas", style: `width:${wide}px` }, heat(data, picture.rows, steps, colour), h("div", { class: "marker", hidden: "" }))));
+    const heading = s("svg", { class: "columns", width: wide + tail, height: head, viewBox: `0 0 ${wide + tail} ${head}`, "aria-hidden": "true" }, columns(source, shape, 0));
+    const plates = h("div", { class: "plates" },
+      h("div", { class: "scroll head" }, heading),
+      plate("Forget gate", "lets go 0", "1 keeps", "sequential", bytes(picture.forget), kept),
+      plate("Cell state", `−${picture.scale}`, `+${picture.scale}`, "diverging", bytes(picture.cell), signed));
+    plates.addEventListener("pointermove", (event) => {
+      const canvas = event.target.closest?.(".canvas");
+      const j = canvas ? Math.floor((event.clientX - canvas.getBoundingClientRect().left) / cell) : -1;
+      const inside = j >= 0 && j < steps;
+      for (const marker of plates.querySelectorAll(".marker")) {
+        marker.hidden = !inside;
+        marker.style.cssText = `left:${j * cell}px;width:${cell}px`;
+      }
+      reading.textContent = inside ? `At “${source[j]}” the units keep ${percent(picture.kept[j])} on average; ${picture.dropped[j]} of ${picture.units} let go of more than half.` : hint;
+    });
+    plates.addEventListener("pointerleave", () => {
+      plates.querySelectorAll(".marker").forEach((marker) => { marker.hidden = true; });
+      reading.textContent = hint;
+    });
+    const several = value.memory.some((other) => other.layer > 1);
+    const switches = h("div", { class: "segments", role: "group", "aria-label": "Direction of reading" }, value.memory.map((other, k) =>
+      h("button", { type: "button", "data-key": `view${k}`, "aria-pressed": String(k === view), click: () => choose(k) },
+        (other.direction === "forward" ? "Forward →" : "← Backward") + (several ? ` ${other.layer}` : ""))));
+    const table = h("table", {}, h("caption", {}, "For every source piece: how much of the memory is kept, how many units let go, how much is stored."),
+      h("thead", {}, h("tr", {}, ["Source piece", "Forget gate, mean", "Units below one half", "Size of the cell state, mean"].map((text, k) => h("th", { scope: "col", class: k ? "number" : null }, text)))),
+      h("tbody", {}, source.map((text, j) => h("tr", {}, h("th", { scope: "row" }, text), h("td", { class: "number" }, picture.kept[j].toFixed(2)), h("td", { class: "number" }, picture.dropped[j]), h("td", { class: "number" }, picture.stored[j].toFixed(2))))));
+    return [switches, plates, reading, h("details", {}, h("summary", {}, "As a table"), h("div", { class: "scroll" }, table))];
+  }
+
+  // --- everything below the panes ----------------------------------------------------------------------------------
+
+  function figure(name, title, lead) {
+    const body = h("div", { class: "body" });
+    return [h("figure", { class: `card ${name}` }, h("figcaption", {}, h("h2", {}, title), h("p", {}, lead)), body), body];
+  }
+
+  function result(root, props, watch, trigger) {
+    let view = 0, drawn = 0;
+    function draw() {
+      const value = props.value, open = [...root.querySelectorAll("details")].map((details) => details.open);
+      const focused = document.activeElement?.dataset.key;
+      if (!value) {
+        root.replaceChildren(h("p", { class: "invitation" }, "Below the translation you will see the best alternatives with their scores, where the decoder looked, and what the memory cell kept."));
+        return;
+      }
+      if (view >= (value.memory || []).length) view = 0;
+      const pages = value.sentences.length < 2 ? null : h("nav", { class: "card sentences", "aria-label": "Sentence to look into" },
+        h("h2", {}, "Sentence to look into"),
+        h("ol", {}, value.sentences.map((sentence, k) => h("li", {}, h("button", { type: "button", "data-key": `sentence${k}`, "aria-pressed": String(k === value.chosen), click: () => trigger("pick", { index: k }) }, sentence)))));
+      const [left, attended] = figure("attended", "Attention", "Each row is a piece of the translation; its dark cells are the source pieces the decoder looked at when it wrote it.");
+      const [right, remembered] = figure("remembered", "The memory cell at work",
+        "In the forget gate, look for pale stripes: there units let go of what they held, while dark ones carry it on. In the cell state, follow a row to the right: colour that stays is remembered, colour that fades or flips was overwritten.");
+      const figures = value.attention ? h("div", { class: "figures" }, left, right) : null;
+      root.replaceChildren(...[pages, hypotheses(value), figures].filter(Boolean));
+      if (!figures) return;
+      const remember = () => remembered.replaceChildren(...memory(value, remembered.clientWidth, view, (k) => { view = k; draw(); }));
+      attended.replaceChildren(...attention(value, attended.clientWidth));
+      remember();
+      root.querySelectorAll("details").forEach((details, k) => { details.open = Boolean(open[k]); });
+      if (focused) root.querySelector(`[data-key="${focused}"]`)?.focus({ preventScroll: true });
+      drawn = root.clientWidth;
+    }
+    watch("value", draw);
+    new ResizeObserver(() => { if (props.value && Math.abs(root.clientWidth - drawn) > 8) draw(); }).observe(root);
+    draw();
+  }
+
+  window.seq2seq = { header, counter, status, result };
+})();

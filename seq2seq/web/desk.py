@@ -1,0 +1,111 @@
+"""Asks the translator on behalf of the page: limits first, then a few threads of its own, each with its interpreter.
+
+It knows texts and translations, and nothing of Gradio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from seq2seq.web import limits
+
+if TYPE_CHECKING:
+    from seq2seq.explanation import Explanation
+    from seq2seq.translator import Translation, Translator
+
+WORKERS = max(1, min(4, os.cpu_count() or 1))
+"""Translations at the same time; each thread holds an interpreter of its own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What is to be translated, and how; checked when it is made.
+
+    Raises:
+        LimitError: a value is outside what the app accepts.
+    """
+
+    text: str
+    search: str = "beam"
+    beam: int = 5
+    length_penalty: float = 1.0
+    limit: int = limits.MAX_CHARACTERS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", limits.text(self.text, limit=self.limit))
+        object.__setattr__(self, "search", limits.search(self.search))
+        object.__setattr__(self, "beam", limits.beam(self.beam))
+        object.__setattr__(self, "length_penalty", limits.length_penalty(self.length_penalty))
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """A translation, the sentence of it that is looked into, and how long the translation took."""
+
+    translation: Translation
+    sentences: tuple[Translation, ...]
+    """Those that hold text."""
+    chosen: int
+    """Which of `sentences` the explanation is of."""
+    explanation: Explanation | None
+    milliseconds: float
+
+
+class Desk:
+    """Answers wishes in the order they come, `WORKERS` at a time.
+
+    Arguments:
+        translator: a `Translator`.
+        max_characters: longest text that is accepted.
+    """
+
+    def __init__(self, translator: Translator, *, max_characters: int = limits.MAX_CHARACTERS) -> None:
+        self.translator = translator
+        self.max_characters = max_characters
+        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="translate")
+
+    def wish(self, text: str, search: str, beam: int, length_penalty: float) -> Wish:
+        """A wish within this desk's limits."""
+        return Wish(text, search, beam, length_penalty, self.max_characters)
+
+    async def translate(self, wish: Wish) -> Translation:
+        """The translation alone."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._translate, wish)
+
+    async def answer(self, wish: Wish, *, chosen: int = 0) -> Answer:
+        """The translation, and a look into one of its sentences."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, wish, chosen)
+
+    def warm_up(self) -> None:
+        """Lets one thread make its interpreter before the first person waits for it."""
+        self._threads.submit(self._answer, Wish("a"), 0).result()
+
+    def close(self) -> None:
+        """Lets running translations finish and the threads end."""
+        self._threads.shutdown()
+
+    def _search(self, wish: Wish) -> Any:
+        beam = 1 if wish.search == "greedy" else wish.beam
+        settings = {"beam": beam, "n_best": beam, "length_penalty": wish.length_penalty}
+        return msgspec.structs.replace(self.translator.config.search, **settings)
+
+    def _translate(self, wish: Wish) -> Translation:
+        return self.translator(wish.text, search=self._search(wish))
+
+    def _answer(self, wish: Wish, chosen: int) -> Answer:
+        started = time.perf_counter()
+        translation = self._translate(wish)
+        milliseconds = 1000 * (time.perf_counter() - started)
+        sentences = tuple(s for s in translation.sentences if s.text.strip())
+        chosen = chosen if 0 <= chosen < len(sentences) else 0
+        explanation = None
+        if sentences:
+            explanation = self.translator.explain(sentences[chosen].source, search=self._search(wish))
+        return Answer(translation, sentences, chosen, explanation, milliseconds)

@@ -1,0 +1,109 @@
+"""What a request passes on its way to the page: which paths exist, how large it may be, what the answer may not hold.
+
+It knows HTTP and nothing of translation.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from seq2seq.web import limits
+
+PATHS = re.compile(
+    r"/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static)/.*"
+    r"|/gradio_api/(info|app_id|startup-events|theme\.css|cancel|reset|heartbeat/.*|queue/.*|call/.*)/?"
+)
+"""What the page and `gradio_client` ask for. Gradio's other doors (uploads, files, proxies) stay shut."""
+HEADERS = {
+    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+"""The page may fetch from this server alone."""
+ADVERTISEMENTS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
+"""Tags of Gradio's page that name pictures and pages elsewhere."""
+
+
+class Gate:
+    """ASGI middleware around the page.
+
+    Arguments:
+        page: the application behind the gate.
+    """
+
+    def __init__(self, page: ASGIApp) -> None:
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if not PATHS.fullmatch(scope["path"]):
+            await PlainTextResponse("There is nothing here; the app is at /.\n", 404)(scope, receive, send)
+        elif _declared_length(scope) > limits.MAX_BODY:
+            sentence = f"A request must be at most {limits.MAX_BODY:,} bytes long.\n"
+            await PlainTextResponse(sentence, 413, {"connection": "close"})(scope, receive, send)
+        else:
+            answer = _Page(send) if scope["path"] == "/" else _Plain(send)
+            await self._page(scope, _bounded(receive), answer)
+
+
+class _Plain:
+    """Passes an answer on, with our headers."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(HEADERS)
+        await self._send(message)
+
+
+class _Page:
+    """Collects a page, takes the advertisements out and passes it on, with our headers."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = _Plain(send)
+        self._start: Message = {}
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+        elif message["type"] == "http.response.body":
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self._pass_on()
+        else:
+            await self._send(message)
+
+    async def _pass_on(self) -> None:
+        body = ADVERTISEMENTS.sub(b"", self._body)
+        if body:  # the answer to HEAD has none, and keeps the length it speaks of
+            MutableHeaders(scope=self._start)["content-length"] = str(len(body))
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _declared_length(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "0")
+    return int(length) if length.isdecimal() else limits.MAX_BODY + 1
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Hangs up on a body that never said its length and grows beyond the limit."""
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        return message if received <= limits.MAX_BODY else {"type": "http.disconnect"}
+
+    return bounded

@@ -1,0 +1,123 @@
+"""A translator made of a dictionary: the interface of `seq2seq.translator.Translator`, and no model behind it."""
+
+from __future__ import annotations
+
+import re
+import time
+from types import SimpleNamespace
+
+import numpy as np
+
+from seq2seq.config import Config
+
+WORDS = {
+    "where": "wo", "is": "ist", "the": "der", "nearest": "nächste", "train": "Zug", "station": "Bahnhof", "i": "ich",
+    "have": "habe", "never": "nie", "seen": "gesehen", "such": "solch", "a": "einen", "beautiful": "schönen",
+    "sunset": "Sonnenuntergang", "he": "er", "has": "hat", "lost": "verloren", "key": "Schlüssel", "that": "den",
+    "gave": "gab", "him": "ihm", "can": "können", "you": "Sie", "help": "helfen", "us": "uns",
+}  # fmt: skip
+
+
+def pieces(text: str) -> list[str]:
+    """Words cut after six letters, the way a tokenizer would."""
+    found = []
+    for word in re.findall(r"\w+|[^\w\s]", text):
+        start = "▁" if word[0].isalnum() else ""
+        found += [start + word[:6], *(word[i : i + 6] for i in range(6, len(word), 6))]
+    return found
+
+
+class Translator:
+    """Translates word by word; the word `slowly` takes `delay` seconds, the word `explode` fails inside."""
+
+    source_language, target_language, engine_name, path = "en", "de", "litert-int8", None
+
+    def __init__(self, *, delay: float = 1.0, languages: tuple[str, str] = ("en", "de")) -> None:
+        self.config = Config()
+        self.delay = delay
+        self.source_language, self.target_language = languages
+        self.searches: list[object] = []
+
+    def __call__(self, text, *, search=None):
+        self.searches.append(search)
+        if "slowly" in text:
+            time.sleep(self.delay)
+        if "explode" in text:
+            raise RuntimeError("secret detail of the machine")
+        parts = re.findall(r"[^.!?]+[.!?]*\s*", text) or [text]
+        sentences = tuple(self._sentence(part, search) for part in parts)
+        joined = "".join(s.text + re.search(r"\s*$", s.source)[0] for s in sentences)
+        warnings = ("A sentence of more than 256 pieces was split at its commas.",) if "endless" in text else ()
+        return SimpleNamespace(
+            source=text, text=joined, score=sum(s.score for s in sentences), hypotheses=sentences[0].hypotheses,
+            sentences=sentences, warnings=warnings, engine=self.engine_name,
+        )  # fmt: skip
+
+    def explain(self, text, *, search=None):
+        source, target = [*pieces(text), "</s>"], [*pieces(self._words(text)), "</s>"]
+        steps, rows, units = len(source), len(target), 40
+        distance = np.abs(np.arange(rows)[:, None] * steps / rows - np.arange(steps))
+        attention = np.exp(-distance)
+        attention /= attention.sum(axis=1, keepdims=True)
+        noise = np.random.default_rng(steps)
+        cells = noise.uniform(0, 1, (1, 2, 6, steps, units)).astype(np.float32)
+        cells[:, :, 4] = np.cumsum(noise.normal(0, 0.5, (1, 2, steps, units)), axis=2)
+        return SimpleNamespace(
+            source=source, target=target, log_probs=-noise.uniform(0, 1, rows), attention=attention, encoder=cells
+        )
+
+    def _words(self, text):
+        return re.sub(r"\w+", lambda m: WORDS.get(m[0].lower(), m[0]), text)
+
+    def _sentence(self, text, search):
+        best = self._words(text).strip()
+        count = search.n_best if search is not None else 1
+        hypotheses = tuple(
+            SimpleNamespace(
+                text=best if k == 0 else f"{best} ({k})", score=-0.1 - k, log_prob=-0.5 - k, pieces=(), finished=k < 4
+            )
+            for k in range(count)
+        )
+        return SimpleNamespace(
+            source=text,
+            text=best,
+            score=-0.1,
+            hypotheses=hypotheses,
+            sentences=(),
+            warnings=(),
+            engine=self.engine_name,
+        )
+
+
+def _watch_connections() -> None:
+    """Says on stderr whenever this process looks up or calls a host that is not this machine."""
+    import ipaddress
+    import socket
+    import sys
+
+    def watched(function, place):
+        def call(*arguments, **named):
+            address = arguments[place]
+            host = address[0] if isinstance(address, tuple) else address
+            host = host.decode() if isinstance(host, bytes) else host
+            try:
+                local = host in (None, "", "localhost") or ipaddress.ip_address(host).is_loopback
+            except ValueError:
+                local = False
+            if not local:
+                print(f"OUTBOUND {host}", file=sys.stderr, flush=True)
+            return function(*arguments, **named)
+
+        return call
+
+    socket.getaddrinfo = watched(socket.getaddrinfo, 0)
+    socket.socket.connect = watched(socket.socket.connect, 1)  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    import sys
+
+    _watch_connections()
+    from seq2seq.web import service
+
+    service.run(Translator, port=int(sys.argv[1]))
