@@ -1,0 +1,31 @@
+"""Parallel text: read, clean, check and split; strings in, strings out.
+
+It owns what happens to a corpus before a tokenizer sees it; it knows no tokens, no model and no settings file.
+
+    >>> from seq2seq import corpus
+    >>> corpus.normalise("  Hello,\\u00a0world!\\r\\n")
+    'Hello, world!'
+"""
+
+from seq2seq.corpus.cleaning import Cleaning
+from seq2seq.corpus.errors import CorpusError, OutputError
+from seq2seq.corpus.prepare import Prepared, prepare
+from seq2seq.corpus.reading import languages_from, read
+from seq2seq.corpus.report import Example, Finding, Report
+from seq2seq.corpus.split import Holdout
+from seq2seq.corpus.text import normalise
+
+__all__ = [
+    "Cleaning",
+    "CorpusError",
+    "Example",
+    "Finding",
+    "Holdout",
+    "OutputError",
+    "Prepared",
+    "Report",
+    "languages_from",
+    "normalise",
+    "prepare",
+    "read",
+]

@@ -1,0 +1,159 @@
+"""Parallel text in: two aligned files, or one of TSV, CSV, JSONL or TMX, compressed or not, "-" for stdin.
+
+It owns which reader a file needs and that two sides belong together; it cleans nothing and drops nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from seq2seq.corpus import tables, tmx
+from seq2seq.corpus.blocks import MALFORMED, ROWS, UNDECODABLE, Block, Fault, decode, refuse_other_than_text
+from seq2seq.corpus.errors import CorpusError
+from seq2seq.corpus.streams import COMPRESSED, Lines, Stream
+
+Reader = Callable[[Lines, tuple[str, str]], Iterator[Block]]
+
+ENDINGS = {".tsv": "TSV", ".tab": "TSV", ".csv": "CSV", ".jsonl": "JSONL", ".ndjson": "JSONL", ".json": "JSONL"}
+READERS: dict[str, Reader] = {"TSV": tables.tsv, "CSV": tables.comma_separated, "JSONL": tables.jsonl}
+EXPECTED = {
+    "TSV": "A line of a TSV file must hold a source, a tab and a target",
+    "CSV": "A row of a CSV file must hold a source and a target",
+    "JSONL": "A line of a JSONL file must be an object with two languages as fields, or source and target",
+}
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}")
+OTHER_ENDINGS = {"txt", "tok", "bpe", "raw", "tmx", "xml", "doc", "dat", "log", "src", "tgt", *(e[1:] for e in ENDINGS)}
+
+
+def read(
+    source: str | Path, target: str | Path | None = None, *, source_language: str = "", target_language: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Yields every pair as the file has it, in constant memory.
+
+    Args:
+        source: source sentences, one a line, or one file of pairs if there is no `target`; "-" is stdin.
+        target: their translations, line by line.
+        source_language: which language of a TMX file, or field of a JSONL or CSV file, is the source.
+        target_language: and which the target.
+
+    Raises:
+        CorpusError: a file cannot be read, a line holds no pair, or the files differ in length. (`prepare` leaves lines
+            that hold no pair out and counts them.)
+    """
+    for block in blocks(source, target, languages=(source_language, target_language)):
+        for row, reason, name in block.faults[:1]:
+            must = "Text must be UTF-8" if reason == UNDECODABLE else "A line must hold a source and a target"
+            raise CorpusError(f"{must}. Received: {name}:{block.lines[row]}")
+        yield from zip(block.sources, block.targets, strict=True)
+
+
+def blocks(
+    source: str | Path, target: str | Path | None = None, *, languages: tuple[str, str] = ("", "")
+) -> Iterator[Block]:
+    """The pairs of a corpus, some thousand at a time, with the rows that hold no pair named."""
+    if target is not None:
+        if str(source) == str(target) == "-":
+            raise CorpusError("Two aligned files must be two files. Received: - and -")
+        yield from _aligned(source, target)
+        return
+    with Stream(source) as stream:
+        kind = _format(stream, source)
+        if kind == "TMX":
+            yield from tmx.read(stream, languages)
+            return
+        refuse_other_than_text(stream.peek(), stream.name)
+        first = True
+        for block in READERS[kind](Lines(stream), languages):
+            malformed = [fault for fault in block.faults if fault.reason == MALFORMED]
+            if first and len(malformed) * 4 > len(block.sources):
+                place = f"{stream.name}:{block.lines[malformed[0].row]}"
+                raise CorpusError(f"{EXPECTED[kind]}. Received: {place}")
+            first = False
+            yield block
+
+
+def languages_from(source: str | Path, target: str | Path | None = None) -> tuple[str, str]:
+    """The two languages that the names of the files tell, or a TMX itself.
+
+    >>> languages_from("train.en", "train.de.gz")
+    ('en', 'de')
+    >>> languages_from("news.en-de.tsv")
+    ('en', 'de')
+
+    Raises:
+        CorpusError: they do not tell two different languages.
+    """
+    if target is not None:
+        found = (_ending(source), _ending(target))
+    elif Path(source).name.removesuffix(_packing(source)).casefold().endswith(".tmx"):
+        with Stream(source) as stream:
+            found = tmx.languages(stream)
+    else:
+        stem = re.split(r"[.]", Path(source).name)
+        pairs = [re.fullmatch(r"(?:.*[_-])?([a-z]{2,3})[-_]([a-z]{2,3})", part) for part in stem]
+        found = next(((pair[1], pair[2]) for pair in pairs if pair), ("", ""))
+    if not all(found) or found[0].casefold() == found[1].casefold():
+        names = f"{source}" if target is None else f"{source} and {target}"
+        raise CorpusError(f"Two different languages must be given, or be the endings of the files. Received: {names}")
+    return found
+
+
+def _aligned(source: str | Path, target: str | Path) -> Iterator[Block]:
+    with Stream(source) as one, Stream(target) as two:
+        for stream in (one, two):
+            refuse_other_than_text(stream.peek(), stream.name)
+        left, right = Lines(one), Lines(two)
+        while count := min(left.fill(ROWS), right.fill(ROWS), ROWS):
+            first = left.taken + 1
+            sources, bad = decode(left.take(count))
+            targets, worse = decode(right.take(count))
+            faults = [Fault(row, UNDECODABLE, one.name) for row in bad]
+            faults += [Fault(row, UNDECODABLE, two.name) for row in worse if row not in set(bad)]
+            for fault in faults:
+                sources[fault.row] = targets[fault.row] = ""
+            yield Block(range(first, first + count), sources, targets, faults)
+        counts = [_count(lines) for lines in (left, right)]
+        if counts[0] != counts[1]:
+            raise CorpusError(
+                "Two aligned files must have equally many lines. "
+                f"Received: {one.name} with {counts[0]:,} and {two.name} with {counts[1]:,}"
+            )
+
+
+def _count(lines: Lines) -> int:
+    """All lines of the file, the rest read and forgotten."""
+    while lines.fill(1):
+        lines.take(ROWS)
+    return lines.taken
+
+
+def _format(stream: Stream, path: str | Path) -> str:
+    """The format of one file of pairs: its ending tells, or else its beginning."""
+    name = Path(path).name.casefold().removesuffix(_packing(path))
+    head = stream.peek().removeprefix(b"\xef\xbb\xbf").lstrip()
+    if name.endswith(".tmx") or (head.startswith(b"<") and b"<tmx" in head[:4096]):
+        return "TMX"
+    ending = ENDINGS.get(Path(name).suffix)
+    if ending:
+        return ending
+    if head.startswith((b"{", b"[")):
+        return "JSONL"
+    if not head or b"\t" in head.partition(b"\n")[0]:
+        return "TSV"
+    raise CorpusError(f"One file of pairs must be TSV, CSV, JSONL or TMX. Received: {stream.name}:1")
+
+
+def _packing(path: str | Path) -> str:
+    suffix = Path(path).suffix.casefold()
+    return suffix if suffix in COMPRESSED else ""
+
+
+def _ending(path: str | Path) -> str:
+    """The language that the last telling ending names: corpus.en.txt.gz -> en."""
+    for suffix in reversed(Path(path).suffixes):
+        if suffix.casefold() in COMPRESSED or suffix[1:].casefold() in OTHER_ENDINGS:
+            continue
+        return suffix[1:] if LANGUAGE.fullmatch(suffix[1:]) else ""
+    return ""

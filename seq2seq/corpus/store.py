@@ -1,0 +1,152 @@
+"""Clean pairs between the two passes: their texts in two files on disk, under 40 bytes a pair in memory.
+
+It owns those files and columns; it does not know which pairs stay.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import compress
+from pathlib import Path
+
+import numpy as np
+
+from seq2seq.corpus.blocks import ROWS
+from seq2seq.corpus.keys import repeats
+from seq2seq.corpus.streams import Lines, Stream
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is known of every pair, one entry a pair.
+
+    Attributes:
+        line: the line of the input on which it began.
+        source: key of the folded source.
+        target: key of the folded target.
+        source_length: characters of the source.
+        target_length: characters of the target.
+    """
+
+    line: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    source_length: np.ndarray
+    target_length: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def where(self, mask: np.ndarray) -> Columns:
+        """The columns of the pairs that the mask marks."""
+        return self if mask.all() else Columns(*(column[mask] for column in vars(self).values()))
+
+
+class Store:
+    """Writes pairs to `<stem>.source` and `<stem>.target`, and gives them back.
+
+    Args:
+        stem: path of the two files without their endings.
+    """
+
+    def __init__(self, stem: Path) -> None:
+        self.paths = (stem.with_name(stem.name + ".source"), stem.with_name(stem.name + ".target"))
+        self._stack = ExitStack()
+        self._files = [self._stack.enter_context(path.open("wb")) for path in self.paths]
+        self._pairs = array("q")
+        self._columns = tuple(array(code) for code in "IqqII")
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def add(self, texts: tuple[bytes, bytes], pairs: np.ndarray, columns: Columns) -> None:
+        """Takes pairs: both sides as UTF-8 with "\n" after every line, keys of the exact pairs, and the columns."""
+        for file, text in zip(self._files, texts, strict=True):
+            file.write(text)
+        for kept, new in zip((self._pairs, *self._columns), (pairs, *vars(columns).values()), strict=True):
+            kept.frombytes(np.ascontiguousarray(new, dtype=kept.typecode).tobytes())
+
+    def all(self) -> Part:
+        """Every pair. Nothing can be added afterwards."""
+        columns = self._finished()
+        return Part(self, columns, np.arange(len(columns), dtype=np.uint32))
+
+    def distinct(self) -> Part:
+        """The first of all equal pairs. Nothing can be added afterwards."""
+        columns = self._finished()
+        different = np.ones(len(columns), bool)
+        different[repeats(np.frombuffer(self._pairs, np.int64))[0]] = False
+        self._pairs = array("q")
+        return Part(self, columns.where(different), np.flatnonzero(different).astype(np.uint32))
+
+    def _finished(self) -> Columns:
+        """The columns, which are no longer held here, so that they can go once the caller has made a selection."""
+        self._stack.close()
+        columns, self._columns = self._columns, ()
+        return Columns(*(np.frombuffer(column, dtype=column.typecode) for column in columns))
+
+    def texts(self, rows: Iterable[int]) -> dict[int, tuple[str, str]]:
+        """The texts of a few pairs, by row."""
+        wanted = sorted(set(rows))
+        found: dict[int, tuple[str, str]] = {}
+        for first, sources, targets in self._blocks() if wanted else ():
+            while wanted and wanted[0] < first + len(sources):
+                row = wanted.pop(0)
+                found[row] = (sources[row - first].decode(), targets[row - first].decode())
+            if not wanted:
+                break
+        return found
+
+    def write(self, places: np.ndarray, files: Mapping[int, tuple[Path, Path]]) -> None:
+        """Writes every pair to the two files of its place; a place without files is left out."""
+        with ExitStack() as stack:
+            opened = {
+                place: tuple(stack.enter_context(path.open("wb")) for path in pair) for place, pair in files.items()
+            }
+            for first, *sides in self._blocks():
+                here = places[first : first + len(sides[0])]
+                for place, pair in opened.items():
+                    mask = (here == place).tolist()
+                    if any(mask):
+                        for file, lines in zip(pair, sides, strict=True):
+                            file.write(b"\n".join([*compress(lines, mask), b""]))
+
+    def _blocks(self) -> Iterator[tuple[int, list[bytes], list[bytes]]]:
+        with Stream(self.paths[0]) as one, Stream(self.paths[1]) as two:
+            left, right = Lines(one), Lines(two)
+            while count := min(left.fill(ROWS), right.fill(ROWS), ROWS):
+                yield left.taken, left.take(count), right.take(count)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the pairs of a store.
+
+    Attributes:
+        store: where their texts are.
+        columns: what is known of them.
+        rows: for each where it stands in the store.
+    """
+
+    store: Store
+    columns: Columns
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def where(self, mask: np.ndarray) -> Part:
+        """The pairs that the mask marks."""
+        return Part(self.store, self.columns.where(mask), self.rows[mask])
+
+    def texts(self, pairs: Sequence[int]) -> list[tuple[str, str]]:
+        """The texts of a few of these pairs."""
+        rows = [int(self.rows[pair]) for pair in pairs]
+        found = self.store.texts(rows)
+        return [found[row] for row in rows]
