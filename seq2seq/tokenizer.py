@@ -29,7 +29,13 @@ _REMOVED = "\u00ad\ufeff\ufffe\uffff"  # soft hyphen, byte order mark and what a
 
 
 class TokenizerError(ValueError):
-    """A tokenizer cannot be trained as asked, or a model is not one of ours."""
+    """A tokenizer cannot be trained as asked, or a model is not one of ours.
+
+    Attributes:
+        largest: the largest vocabulary that the corpus supports, where one larger was asked for; else 0.
+    """
+
+    largest = 0
 
 
 def train(
@@ -88,7 +94,7 @@ def train(
     except RuntimeError as error:
         if failures:
             raise failures[0] from None
-        raise TokenizerError(_sentence(str(error), vocabulary)) from None
+        raise _refusal(str(error), vocabulary) from None
     return model.getvalue()
 
 
@@ -205,17 +211,21 @@ def _check_symbols(symbols: Sequence[str]) -> None:
         raise TokenizerError(f"Symbols must differ from each other. Received: {', '.join(symbols)}")
 
 
-def _sentence(message: str, vocabulary: int) -> str:
+def _refusal(message: str, vocabulary: int) -> TokenizerError:
     """SentencePiece's complaint about a line of its own source, as one about the user's corpus."""
     if found := re.search(r"Please set it to a value <= (\d+)", message):
-        return f"This corpus supports a vocabulary of at most {found[1]} pieces. Received: {vocabulary}"
+        text = f"This corpus supports a vocabulary of at most {found[1]} pieces. Received: {vocabulary}"
+        error = TokenizerError(text)
+        error.largest = int(found[1])
+        return error
     if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
-        return f"The characters of this corpus need a vocabulary of at least {found[1]} pieces. Received: {vocabulary}"
-    if "sentences_.empty()" in message or "all_chars_count" in message:
-        return f"A tokenizer needs a sentence to learn from, of at most {_LONGEST} bytes. Received: none"
-    return (
-        f"A tokenizer must be trainable with SentencePiece. Received: {message.rpartition(']')[2].strip() or message}"
-    )
+        text = f"The characters of this corpus need a vocabulary of at least {found[1]} pieces. Received: {vocabulary}"
+    elif "sentences_.empty()" in message or "all_chars_count" in message:
+        text = f"A tokenizer needs a sentence to learn from, of at most {_LONGEST} bytes. Received: none"
+    else:
+        reason = message.rpartition("]")[2].strip() or message
+        text = f"A tokenizer must be trainable with SentencePiece. Received: {reason}"
+    return TokenizerError(text)
 
 
 @functools.cache
