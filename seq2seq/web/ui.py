@@ -153,9 +153,7 @@ def _switches(default: Any) -> tuple[Any, Any, Any]:
     def of_beam_alone(value: str) -> tuple[Any, Any]:
         return gr.update(interactive=value == "beam"), gr.update(interactive=value == "beam")
 
-    search.change(
-        of_beam_alone, search, [beam, length_penalty], queue=False, show_progress="hidden", api_visibility="private"
-    )
+    search.change(of_beam_alone, search, [beam, length_penalty], show_progress="hidden", api_visibility="private")
     return search, beam, length_penalty
 
 

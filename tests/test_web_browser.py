@@ -1,0 +1,224 @@
+"""The page in a real browser: typing, the pictures, keys, hostile text, a phone. Skipped where no Chromium is found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from test_web import Server
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("gradio", reason="the extra `app` is not installed")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    pytest.skip("Chromium is not installed", allow_module_level=True)
+
+pytestmark = pytest.mark.slow
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+PAYLOADS = [
+    "<img src=x onerror=\"document.title='run'\">",
+    "<script>document.title='run'</script>",
+    "${document.title='run'}",
+    "`${(document.title='run')}`",
+    "{{#with this}}{{constructor.constructor \"document.title='run'\"}}{{/with}}",
+    "</script><svg onload=document.title='run'>",
+    "[x](javascript:document.title='run')",
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()
+    assert "OUTBOUND" not in server.error
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        try:
+            browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        except playwright.Error as error:
+            pytest.skip(f"Chromium does not start: {str(error).splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One page, with everything that went wrong on it."""
+
+    def __init__(self, context: Any, server: Server) -> None:
+        self.page = context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.troubles: list[str] = []
+        self.page.on("console", lambda m: m.type in ("error", "warning") and self.troubles.append(m.text))
+        self.page.on("pageerror", lambda e: self.troubles.append(str(e)))
+        self.page.on("response", lambda r: r.status >= 400 and self.troubles.append(f"{r.status} {r.url}"))
+        self.page.on("request", lambda r: self._elsewhere(r.url, server.url))
+        self.page.goto(server.url)
+        self.source = self.page.locator("#source textarea")
+        self.target = self.page.locator("#target textarea")
+        self.source.wait_for()
+
+    def _elsewhere(self, url: str, home: str) -> None:
+        if not url.startswith((home + "/", "data:", "blob:")):
+            self.troubles.append(f"a request to {url}")
+
+    def type(self, text: str) -> None:
+        self.source.click()
+        self.page.keyboard.insert_text(text)
+
+    def shows(self, text: str) -> None:
+        playwright.expect(self.target).to_have_value(text, timeout=20_000)
+
+    def leave(self) -> None:
+        self.page.close()
+        assert self.troubles == []
+
+
+@pytest.fixture(scope="module")
+def context(browser: Any) -> Any:
+    """One for all visits, so that only the first of them fetches what the page is made of."""
+    return browser.new_context(
+        permissions=["clipboard-read", "clipboard-write"], viewport={"width": 1280, "height": 900}
+    )
+
+
+@pytest.fixture
+def visit(context: Any, server: Server) -> Iterator[Visit]:
+    visit = Visit(context, server)
+    yield visit
+    visit.leave()
+
+
+def test_translates_while_typing_and_the_latest_text_wins(visit: Visit) -> None:
+    visit.source.press_sequentially("Where is the key", delay=15)
+    visit.shows("wo ist der Schlüssel")
+    playwright.expect(visit.page.locator(".count")).to_have_text("16 / 5,000")
+    playwright.expect(visit.page.locator(".facts")).to_contain_text("LiteRT, 8-bit weights")
+    visit.source.fill("")
+    visit.shows("")
+    playwright.expect(visit.page.locator(".card")).to_have_count(0)
+
+
+def test_a_slow_answer_never_overwrites_a_later_text(visit: Visit) -> None:
+    visit.type("slowly")
+    visit.page.wait_for_timeout(300)
+    visit.source.fill("the key")
+    visit.shows("der Schlüssel")
+    visit.page.wait_for_timeout(1500)
+    visit.shows("der Schlüssel")
+
+
+def test_draws_attention_and_the_memory_cell(visit: Visit) -> None:
+    visit.type("Where is the nearest station")
+    visit.page.locator("svg.attention .ink").first.wait_for()
+    assert visit.page.locator("svg.attention g.row").count() == 8  # wo ist der nächst·e Bahnho·f end
+    assert visit.page.locator("svg.attention text.column").count() == 8
+    visit.page.locator("svg.attention").focus()
+    visit.page.keyboard.press("ArrowDown")
+    playwright.expect(visit.page.locator(".attended .reading")).to_contain_text("“wo” looks at Where")
+    painted = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(v => v > 0)"
+    plates = visit.page.locator(".remembered canvas")
+    assert plates.count() == 2
+    assert all(plates.nth(k).evaluate(painted) for k in range(2))
+    visit.page.get_by_role("button", name="Backward").click()
+    playwright.expect(visit.page.get_by_role("button", name="Backward")).to_have_attribute("aria-pressed", "true")
+
+
+def test_every_picture_has_words_beside_it_and_a_table_in_its_stead(visit: Visit) -> None:
+    visit.type("the key")
+    for name, rows in (("attended", 4), ("remembered", 3)):  # der Schlüs·sel end; the key end
+        figure = visit.page.locator(f"figure.{name}")
+        assert len(figure.locator("figcaption p").inner_text()) > 60
+        figure.locator("summary").click()
+        assert figure.locator("details table tbody tr").count() == rows
+        assert figure.locator("details caption").inner_text()
+    visit.source.fill("the key is")
+    visit.shows("der Schlüssel ist")
+    playwright.expect(visit.page.locator("figure.attended details")).to_have_attribute("open", "")
+
+
+def test_greedy_beam_and_the_list_of_the_best(visit: Visit) -> None:
+    visit.type("the key")
+    rows = visit.page.locator(".candidates tbody tr")
+    playwright.expect(rows).to_have_count(5)
+    playwright.expect(rows.nth(1)).to_contain_text("-1.10")
+    visit.page.get_by_label("number input for Beam size").fill("3")
+    visit.page.keyboard.press("Tab")
+    playwright.expect(rows).to_have_count(3)
+    visit.page.get_by_text("Greedy", exact=True).click()
+    playwright.expect(rows).to_have_count(1)
+    playwright.expect(visit.page.get_by_label("range slider for Beam size")).to_be_disabled()
+
+
+def test_keys_buttons_examples_and_the_clipboard(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Where is the nearest train station?").click()
+    visit.shows("wo ist der nächste Zug Bahnhof?")
+    visit.page.locator("#target").get_by_role("button", name="Copy").click()
+    assert visit.page.evaluate("navigator.clipboard.readText()") == "wo ist der nächste Zug Bahnhof?"
+    with visit.page.expect_request(lambda request: "queue/join" in request.url):
+        visit.source.press("Control+Enter")
+    assert visit.source.input_value() == "Where is the nearest train station?"
+
+
+def test_a_sentence_of_several_can_be_looked_into(visit: Visit) -> None:
+    visit.type("He has lost the key. Can you help us?")
+    visit.page.get_by_role("button", name="Can you help us?", exact=True).click()
+    playwright.expect(visit.page.locator(".candidates .best .text")).to_have_text("können Sie helfen uns?")
+
+
+def test_mistakes_and_warnings_are_sentences_in_the_page(visit: Visit) -> None:
+    visit.type("x" * 5001)
+    playwright.expect(visit.page.locator(".status .error")).to_have_text(
+        "The text must be at most 5,000 characters long. Received: 5,001 characters"
+    )
+    playwright.expect(visit.page.locator(".count")).to_have_class("count over")
+    visit.source.fill("explode")
+    playwright.expect(visit.page.locator(".status .error")).to_contain_text("Something went wrong on the server")
+    assert "secret" not in visit.page.content()
+    visit.source.fill("endless")
+    playwright.expect(visit.page.locator(".status .warning")).to_contain_text("was split")
+    playwright.expect(visit.page.locator(".status .error")).to_have_count(0)
+
+
+def test_hostile_text_is_shown_and_not_run(visit: Visit) -> None:
+    title = visit.page.title()
+    for payload in PAYLOADS:
+        visit.source.fill(f"{payload} and again {payload}")
+        visit.shows(f"{payload} and again {payload}")
+        visit.page.locator("svg.attention").hover()
+        visit.page.wait_for_timeout(100)
+        assert visit.page.title() == title, payload
+        assert visit.page.locator("#result :is(img, script, a), #target img, #status img").count() == 0
+
+
+def test_a_phone_is_wide_enough(browser: Any, server: Server) -> None:
+    phone = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    visit = Visit(phone, server)
+    visit.type("She said that she would come tomorrow if it did not rain, and we believed her. Is she here?")
+    visit.page.locator("svg.attention").wait_for()
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
+    boxes = [pane.bounding_box() for pane in visit.page.locator("#panes .pane").all()]
+    assert boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"]
+    visit.leave()
+
+
+def test_dark_is_dark(browser: Any, server: Server) -> None:
+    visit = Visit(browser.new_context(color_scheme="dark"), server)
+    visit.type("the key")
+    visit.page.locator(".card").first.wait_for()
+    light = "element => getComputedStyle(element).backgroundColor.match(/\\d+/g).slice(0, 3).every(v => v < 60)"
+    assert visit.page.locator("body").evaluate(light)
+    assert visit.page.locator(".card").first.evaluate(light)
+    visit.leave()
