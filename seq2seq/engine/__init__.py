@@ -1,0 +1,73 @@
+"""Ids to hypotheses, on LiteRT or TensorFlow: batches, threads and limits.
+
+It owns how the inference graph is run; it knows no text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from seq2seq.bundle import Bundle
+from seq2seq.config import SearchConfig
+from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, EngineError, Hypothesis
+from seq2seq.engine.litert import LiteRTEngine
+from seq2seq.engine.tensor_flow import TensorFlowEngine
+
+__all__ = [
+    "EOS",
+    "MAX_SOURCE",
+    "PAD",
+    "Engine",
+    "EngineError",
+    "Hypothesis",
+    "LiteRTEngine",
+    "TensorFlowEngine",
+    "load",
+]
+
+_GRAPH = "model.tflite"
+
+
+class Engine(Protocol):
+    """What runs the inference graph. Methods may be called from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Runtime and number format, such as "litert-int8"; results name it, for formats word things differently."""
+
+    def translate(self, sources: Sequence[Sequence[int]], search: SearchConfig) -> list[list[Hypothesis]]:
+        """The `n_best` hypotheses of every source, best first, in the order of the sources.
+
+        A result does not depend on the other sources.
+
+        Arguments:
+            sources: pieces without EOS, at most `MAX_SOURCE` of each.
+            search: how to search; a `max_length` of 0 means twice the source and ten, ends of sentence included.
+        """
+
+    def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
+        """What the network does while it says `target`, EOS at the end, of `source`.
+
+        Returns by name: attention (T, S); log_probs, entropy (T,); alternatives, alternative_log_probs (T, 5);
+        encoder (L, 2, 6, S, D / 2), the directions being forward and backward; decoder (L, 6, T, D). The axis of six
+        holds i f g o c h, and S and T count EOS.
+        """
+
+
+def load(bundle: Bundle, engine: str = "litert", *, threads: int | None = None) -> Engine:
+    """The engine that runs a model folder.
+
+    Arguments:
+        engine: "litert" (quick, on the processor, usually with 8-bit weights) or "tensorflow" (float32, also on a GPU).
+        threads: processor threads; None means all cores, at most four.
+
+    Raises:
+        EngineError: there is no such engine, it is not installed, or it cannot load the model.
+        BundleError: a file that it needs is missing or was altered.
+    """
+    if engine == "litert":
+        return LiteRTEngine(bundle.read(_GRAPH), threads=threads)
+    if engine == "tensorflow":
+        return TensorFlowEngine(bundle, threads=threads)
+    raise EngineError(f"An engine must be litert or tensorflow. Received: {engine!r}")

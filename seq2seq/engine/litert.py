@@ -1,0 +1,117 @@
+"""The engine for processors: LiteRT runs the compiled graph, without TensorFlow.
+
+It owns interpreters and which thread may use one; it does not know what the graph computes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from seq2seq.config import SearchConfig
+from seq2seq.engine import batching
+from seq2seq.engine.batching import Arrays, EngineError, Hypothesis, first_line
+
+
+class LiteRTEngine:
+    """Runs the compiled graph of a model folder on the processor.
+
+    An interpreter is used by one thread at a time (two would end the process): each call borrows one, and one more is
+    made when all are in use, up to the number of cores.
+
+    Arguments:
+        model: the content of `model.tflite`, signatures `translate` and `explain`.
+        threads: processor threads of one interpreter; None means all cores, at most four.
+
+    Raises:
+        EngineError: LiteRT is not installed or cannot run the graph.
+    """
+
+    def __init__(self, model: bytes, *, threads: int | None = None) -> None:
+        self._model = model
+        self._threads = threads or min(_cores(), 4)
+        self._places = threading.BoundedSemaphore(max(2, _cores()))
+        self._idle = [self._interpreter()]
+        kinds = {tensor["dtype"] for tensor in self._idle[0].get_tensor_details()}
+        self._name = f"litert-{'int8' if np.int8 in kinds else 'float32'}"
+
+    @property
+    def name(self) -> str:
+        """ "litert-int8" or "litert-float32"."""
+        return self._name
+
+    def translate(self, sources: Sequence[Sequence[int]], search: SearchConfig) -> list[list[Hypothesis]]:
+        """See `Engine`."""
+        return batching.translate(self._run, sources, search)
+
+    def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
+        """See `Engine`."""
+        return batching.explain(self._run, source, target)
+
+    def _run(self, signature: str, inputs: Arrays) -> Arrays:
+        with self._places:
+            try:
+                interpreter = self._idle.pop()
+            except IndexError:
+                interpreter = self._interpreter()
+            try:
+                outputs = interpreter.get_signature_runner(signature)(**inputs)
+            except (ValueError, RuntimeError) as error:  # and the interpreter, in whatever state it is, goes
+                raise EngineError(f"LiteRT must be able to run the graph. Received: {first_line(error)}") from error
+            self._idle.append(interpreter)
+            return outputs
+
+    def _interpreter(self) -> Any:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise EngineError(f"The litert engine needs ai-edge-litert. Received: {first_line(error)}") from None
+        try:
+            with _announced_once():
+                interpreter = Interpreter(model_content=self._model, num_threads=self._threads)
+                interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise EngineError(f"LiteRT must be able to load the graph. Received: {first_line(error)}") from error
+        missing = {"translate", "explain"} - set(interpreter.get_signature_list())
+        if missing:
+            raise EngineError(
+                f"A graph must have the signatures translate and explain. Received: no {sorted(missing)[0]}"
+            )
+        return interpreter
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_announcement = threading.Lock()
+_announced = False
+
+
+@contextlib.contextmanager
+def _announced_once() -> Iterator[None]:
+    """Hides the "INFO: Created ..." that LiteRT writes on stderr once a process; it has no switch for that."""
+    global _announced
+    with _announcement:
+        try:
+            stderr = -1 if _announced else os.dup(2)
+        except OSError:
+            stderr = -1
+        if stderr < 0:
+            yield
+            return
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        try:
+            yield
+            _announced = True
+        finally:
+            os.dup2(stderr, 2)
+            os.close(null)
+            os.close(stderr)

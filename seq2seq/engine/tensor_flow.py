@@ -1,0 +1,59 @@
+"""The engine for GPUs and fresh weights: the network itself, in TensorFlow and float32.
+
+It imports TensorFlow when it is made; it does not know what the graph computes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from seq2seq.bundle import Bundle
+from seq2seq.config import SearchConfig
+from seq2seq.engine import batching
+from seq2seq.engine.batching import Arrays, EngineError, Hypothesis, first_line
+
+
+class TensorFlowEngine:
+    """Runs the network in TensorFlow, in float32, on a GPU where there is one.
+
+    Arguments:
+        bundle: a model folder with `weights.safetensors`.
+        threads: processor threads; they are the process's, so this has no effect once TensorFlow has run.
+
+    Raises:
+        EngineError: TensorFlow is not installed or fails.
+    """
+
+    name = "tensorflow-float32"
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+        try:
+            import tensorflow as tf
+
+            from seq2seq import inference
+        except ImportError as error:
+            raise EngineError(
+                f"The tensorflow engine needs TensorFlow: pip install 'seq2seq[train]'. Received: {first_line(error)}"
+            ) from None
+        if threads:
+            with contextlib.suppress(RuntimeError):
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
+        self._failure = tf.errors.OpError
+        self._graph = inference.load(bundle)
+
+    def translate(self, sources: Sequence[Sequence[int]], search: SearchConfig) -> list[list[Hypothesis]]:
+        """See `Engine`."""
+        return batching.translate(self._run, sources, search)
+
+    def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
+        """See `Engine`."""
+        return batching.explain(self._run, source, target)
+
+    def _run(self, signature: str, inputs: Arrays) -> Arrays:
+        try:
+            return {name: np.asarray(value) for name, value in getattr(self._graph, signature)(**inputs).items()}
+        except self._failure as error:
+            raise EngineError(f"TensorFlow must be able to run the graph. Received: {first_line(error)}") from error

@@ -1,0 +1,107 @@
+"""A model that spells its source backwards: the real search and graph around a script in the place of a network."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from seq2seq import bundle, config, tokenizer
+
+WORDS = "der Hund die Katze das Haus ein Baum rot blau gut . , ! ? ja nein 我 走 了 。"
+LANGUAGES = {"source_language": "en", "target_language": "de"}
+
+
+@functools.cache
+def tokens() -> tokenizer.Tokenizer:
+    """Words as single pieces, most of them."""
+    words = WORDS.split()
+    sentences = [" ".join(words[(i * k) % len(words)] for k in range(1, 6)) for i in range(1, 60)]
+    return tokenizer.Tokenizer(tokenizer.train(sentences, vocabulary=305))
+
+
+@functools.cache
+def graph() -> bytes:
+    """The compiled graph; its best translation is the source backwards, and the next best say i + 1 for a piece i."""
+    tf = pytest.importorskip("tensorflow")
+    from seq2seq import inference, search
+
+    vocabulary = len(tokens())
+
+    def scripted(source):
+        """The piece to say at each of S + 1 steps, (B, S + 1), and where it stands, (B, S + 1)."""
+        pieces = tf.reduce_sum(tf.cast(source > search.EOS, tf.int32), axis=1)
+        shape = tf.stack([tf.shape(source)[0], tf.shape(source)[1] + 1])
+        steps = tf.zeros(shape, tf.int32) + tf.range(shape[1])
+        place = tf.maximum(tf.expand_dims(pieces, 1) - 1 - steps, 0)
+        rows = tf.expand_dims(tf.range(shape[0]) * tf.shape(source)[1], 1) + place
+        said = tf.reshape(tf.gather(tf.reshape(source, (-1,)), tf.reshape(rows, (-1,))), shape)
+        return tf.where(steps < tf.expand_dims(pieces, 1), said, search.EOS), place
+
+    def translate(source, max_length, min_length, beam, length_penalty, coverage_penalty):
+        script, places = scripted(source)
+
+        def step(_, state):
+            script, places, t = state  # (N, S + 1), (N, S + 1), (N, 1)
+            now = tf.one_hot(t[:, 0], tf.shape(script)[1], dtype=tf.int32)
+            said = tf.reduce_sum(script * now, axis=1)
+            logits = 9.0 * tf.one_hot(said, vocabulary) + 7.0 * tf.one_hot(said + 1, vocabulary)
+            attention = tf.one_hot(tf.reduce_sum(places * now, axis=1), tf.shape(script)[1] - 1)
+            return search.Step(logits, attention, (script, places, t + 1))
+
+        options = search.Options(
+            beam=tf.reshape(beam, ()),
+            max_length=max_length,
+            min_length=tf.reshape(min_length, ()),
+            length_penalty=tf.reshape(length_penalty, ()),
+            coverage_penalty=tf.reshape(coverage_penalty, ()),
+        )
+        state = (script, places, tf.zeros(tf.stack([tf.shape(source)[0], 1]), tf.int32))
+        named = search.beam_search(step, state, source > 0, options)._asdict()
+        return {name: value for name, value in named.items() if name != "record"}
+
+    def explain(source, target):
+        """Numbers that tell which axis is which: 10 * direction or layer + gate, plus the piece's id / 1000."""
+        _, places = scripted(source)
+        steps = tf.shape(target)[1]
+        places = tf.concat([places, tf.zeros_like(target)], axis=1)[:, :steps]
+        six = tf.reshape(tf.range(6.0), (6, 1, 1, 1))
+        read = tf.expand_dims(tf.cast(source, tf.float32) / 1000.0, -1) + six  # (6, B, S, 1)
+        said = tf.expand_dims(tf.cast(target, tf.float32) / 1000.0, -1) + six + tf.zeros(2)  # (6, B, T, 2)
+        five = tf.expand_dims(target, -1) + tf.range(5)
+        return {
+            "attention": tf.one_hot(places, tf.shape(source)[1]),
+            "log_probs": -tf.cast(target, tf.float32),
+            "entropy": tf.cast(target, tf.float32),
+            "alternatives": five,
+            "alternative_log_probs": -tf.cast(five, tf.float32),
+            "encoder": tf.expand_dims(tf.stack([read, read + 10.0]), 0),
+            "decoder": tf.stack([said, said + 10.0]),
+        }
+
+    module = tf.Module()
+    module.translate = tf.function(translate, input_signature=list(inference.TRANSLATE.values()), autograph=False)
+    module.explain = tf.function(explain, input_signature=list(inference.EXPLAIN.values()), autograph=False)
+    return convert(module)
+
+
+def convert(module, *, eight_bit: bool = False) -> bytes:
+    """A module with `translate` and `explain` as LiteRT's file."""
+    import tempfile
+
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        signatures = {"translate": module.translate, "explain": module.explain}
+        tf.saved_model.save(module, folder, signatures=signatures)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
+        converter.optimizations = [tf.lite.Optimize.DEFAULT] if eight_bit else []
+        return converter.convert()
+
+
+def write(path: Path) -> Path:
+    """The scripted model as a folder."""
+    files = {"tokenizer.model": tokens().model, "model.tflite": graph()}
+    bundle.write(path, config=config.build(LANGUAGES), files=files, provenance={}, scores=[])
+    return path

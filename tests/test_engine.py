@@ -1,0 +1,294 @@
+"""Ids in, hypotheses out: the same whatever the batch, the thread and, but for rounding, the engine."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scripted
+
+from seq2seq import bundle, config, engine
+from seq2seq.config import SearchConfig
+from seq2seq.engine import EngineError, LiteRTEngine, batching
+
+GREEDY = SearchConfig(beam=1)
+WIDE = SearchConfig(beam=4, n_best=3)
+
+
+@pytest.fixture(scope="module")
+def backwards() -> LiteRTEngine:
+    """The scripted model: it spells its source backwards."""
+    return LiteRTEngine(scripted.graph())
+
+
+@pytest.fixture(scope="module")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> bundle.Bundle:
+    """A tiny network with random weights, as a folder for both engines."""
+    tf = pytest.importorskip("tensorflow")
+    numpy = pytest.importorskip("safetensors.numpy")
+    from seq2seq import inference
+    from seq2seq.model import Seq2Seq
+
+    chosen = config.build({"model": {"embedding": 7, "units": 6, "decoder_layers": 2}})
+    tf.keras.utils.set_random_seed(3)
+    model = Seq2Seq(chosen.model, 290)
+    noise = np.random.default_rng(3)
+    arrays = {weight.path: noise.normal(0, 0.7, weight.shape).astype(np.float32) for weight in model.weights}
+    arrays["decoder/bias"][engine.EOS] += 4  # some translations end before the limit
+    graph = inference.Inference(inference.build(chosen, arrays))
+    files = {"model.tflite": scripted.convert(graph), "weights.safetensors": numpy.save(arrays)}
+    path = tmp_path_factory.mktemp("random") / "model"
+    return bundle.write(path, config=chosen, files=files, provenance={}, scores=[])
+
+
+def sources(number: int, longest: int, seed: int = 1) -> list[list[int]]:
+    draw = np.random.default_rng(seed)
+    return [draw.integers(4, 289, draw.integers(1, longest)).tolist() for _ in range(number)]
+
+
+class TestScripted:
+    def test_every_source_gets_its_own_translation_in_order(self, backwards: LiteRTEngine) -> None:
+        texts = sources(150, 40)
+        found = backwards.translate(texts, GREEDY)
+        assert [each[0].ids for each in found] == [tuple(reversed(text)) for text in texts]
+        assert all(len(each) == 1 and each[0].finished for each in found)
+
+    def test_n_best_are_different_and_sorted(self, backwards: LiteRTEngine) -> None:
+        [found] = backwards.translate([[20, 30, 40]], WIDE)
+        assert len({each.ids for each in found}) == 3
+        assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+        assert found[0].ids == (40, 30, 20)
+
+    def test_the_score_is_the_log_probability_over_the_length_penalty(self, backwards: LiteRTEngine) -> None:
+        step = -np.log(np.exp(0) + np.exp(-2) + (len(scripted.tokens()) - 2) * np.exp(-9))
+        [[plain]] = backwards.translate([[20, 30, 40]], SearchConfig(length_penalty=0.0))
+        [[ranked]] = backwards.translate([[20, 30, 40]], SearchConfig(length_penalty=1.0))
+        assert plain.log_prob == pytest.approx(4 * step, rel=1e-5)
+        assert plain.score == plain.log_prob == ranked.log_prob
+        assert ranked.score == pytest.approx(4 * step / 1.5, rel=1e-5)
+
+    def test_a_limit_cuts_and_says_so(self, backwards: LiteRTEngine) -> None:
+        [[cut]] = backwards.translate([[20, 30, 40]], SearchConfig(beam=1, max_length=2))
+        assert cut.ids == (40, 30)
+        assert not cut.finished
+
+    def test_the_limit_without_one_comes_from_each_source_alone(self) -> None:
+        inputs = batching._inputs([[5], [5] * 20], SearchConfig())
+        assert inputs["max_length"].tolist() == [2 * 2 + 10, 2 * 21 + 10]
+        assert batching._inputs([[5]], SearchConfig(max_length=7))["max_length"].tolist() == [7]
+
+    def test_a_shortest_length_is_kept(self, backwards: LiteRTEngine) -> None:
+        [[found]] = backwards.translate([[20]], SearchConfig(min_length=4))
+        assert len(found.ids) >= 4
+
+    def test_nothing_gives_nothing(self, backwards: LiteRTEngine) -> None:
+        assert backwards.translate([], GREEDY) == []
+        assert backwards.translate([[]], GREEDY)[0][0].ids == ()
+
+    def test_the_longest_source(self, backwards: LiteRTEngine) -> None:
+        longest = [5 + number % 280 for number in range(engine.MAX_SOURCE)]
+        assert backwards.translate([longest], GREEDY)[0][0].ids == tuple(reversed(longest))
+
+    def test_explanation_has_the_axes_of_one_sentence(self, backwards: LiteRTEngine) -> None:
+        shown = backwards.explain([20, 30], [30, 20])
+        assert shown["attention"].tolist() == [[0, 1, 0], [1, 0, 0], [1, 0, 0]]
+        assert shown["log_probs"].tolist() == [-30, -20, -3]
+        assert shown["alternatives"][0].tolist() == [30, 31, 32, 33, 34]
+        assert shown["encoder"].shape == (1, 2, 6, 3, 1)
+        assert shown["encoder"][0, 1, 4, :, 0] == pytest.approx([14.02, 14.03, 14.003])
+        assert shown["decoder"].shape == (2, 6, 3, 2)
+        assert shown["decoder"][1, 2, :, 0] == pytest.approx([12.03, 12.02, 12.003])
+
+    def test_it_names_itself(self, backwards: LiteRTEngine) -> None:
+        assert backwards.name == "litert-float32"
+
+
+class TestThreads:
+    def test_many_threads_get_what_one_gets(self, backwards: LiteRTEngine) -> None:
+        jobs = [sources(20, 30, seed) for seed in range(12)]
+        serial = [backwards.translate(job, WIDE) for job in jobs]
+        with ThreadPoolExecutor(6) as threads:
+            assert list(threads.map(lambda job: backwards.translate(job, WIDE), jobs)) == serial
+
+    def test_an_interpreter_serves_one_thread_at_a_time(
+        self, backwards: LiteRTEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        busy: set[int] = set()
+        lock, seen = threading.Lock(), []
+
+        class Watched:
+            def __init__(self, interpreter: object) -> None:
+                self.interpreter = interpreter
+
+            def get_signature_runner(self, name: str) -> Callable[..., object]:
+                run = self.interpreter.get_signature_runner(name)  # type: ignore[attr-defined]
+
+                def watched(**inputs: np.ndarray) -> object:
+                    with lock:
+                        seen.append(id(self) in busy)
+                        busy.add(id(self))
+                    try:
+                        return run(**inputs)
+                    finally:
+                        with lock:
+                            busy.discard(id(self))
+
+                return watched
+
+        make = backwards._interpreter
+        monkeypatch.setattr(backwards, "_interpreter", lambda: Watched(make()))
+        monkeypatch.setattr(backwards, "_idle", [])
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda seed: backwards.translate(sources(9, 30, seed), GREEDY), range(16)))
+        assert len(seen) >= 16
+        assert not any(seen)
+
+
+@pytest.mark.slow
+class TestRandomNetwork:
+    def test_results_do_not_depend_on_the_batch(self, random_model: bundle.Bundle) -> None:
+        litert = engine.load(random_model)
+        texts = sources(70, 25)
+        together = litert.translate(texts, WIDE)
+        alone = [litert.translate([text], WIDE)[0] for text in texts[:12]]
+        assert together[:12] == alone
+        assert litert.translate(texts[::-1], WIDE)[::-1] == together
+
+    def test_both_engines_find_the_same(self, random_model: bundle.Bundle) -> None:
+        texts = sources(40, 25)
+        litert, tensorflow = engine.load(random_model), engine.load(random_model, "tensorflow")
+        assert (litert.name, tensorflow.name) == ("litert-float32", "tensorflow-float32")
+        for ours, theirs in zip(litert.translate(texts, WIDE), tensorflow.translate(texts, WIDE), strict=True):
+            assert [each.ids for each in ours] == [each.ids for each in theirs]
+            assert [each.score for each in ours] == pytest.approx([each.score for each in theirs], rel=1e-4)
+
+    def test_the_explanation_adds_up_to_the_hypothesis(self, random_model: bundle.Bundle) -> None:
+        for chosen in (engine.load(random_model), engine.load(random_model, "tensorflow")):
+            found = [each for [each] in chosen.translate(sources(30, 12), GREEDY)]
+            finished = [(text, each) for text, each in zip(sources(30, 12), found, strict=True) if each.finished]
+            assert finished
+            for text, hypothesis in finished[:3]:
+                shown = chosen.explain(text, hypothesis.ids)
+                assert shown["log_probs"].sum() == pytest.approx(hypothesis.log_prob, rel=1e-4)
+                assert shown["attention"].shape == (len(hypothesis.ids) + 1, len(text) + 1)
+                assert shown["attention"].sum(axis=1) == pytest.approx(1.0, rel=1e-5)
+                assert shown["encoder"].shape == (1, 2, 6, len(text) + 1, 3)
+                assert shown["decoder"].shape == (2, 6, len(hypothesis.ids) + 1, 6)
+                assert shown["alternatives"].shape == (len(hypothesis.ids) + 1, 5)
+
+
+class TestBatches:
+    def test_each_row_once_in_batches_of_similar_length(self) -> None:
+        lengths = [len(source) for source in sources(500, 60)]
+        batches = list(batching._batches(lengths, beam=5))
+        assert sorted(row for batch in batches for row in batch) == list(range(500))
+        for batch in batches:
+            longest = max(lengths[row] for row in batch)
+            assert len(batch) <= 64
+            assert len(batch) * longest <= 1280
+        assert [max(lengths[row] for row in batch) for batch in batches] == sorted(
+            max(lengths[row] for row in batch) for batch in batches
+        )
+
+    def test_a_wider_beam_takes_fewer_rows_and_at_least_one(self) -> None:
+        assert max(map(len, batching._batches([5] * 500, beam=50))) == 6
+        assert list(batching._batches([300, 300], beam=64)) == [[0], [1]]
+        assert list(batching._batches([], beam=5)) == []
+
+
+class TestMessages:
+    def refused(self, action: Callable[[], object], pattern: str) -> None:
+        with pytest.raises(EngineError) as caught:
+            action()
+        assert re.search(pattern, str(caught.value)), caught.value
+        assert "Received: " in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_a_source_that_is_too_long(self, backwards: LiteRTEngine) -> None:
+        long = [5] * (engine.MAX_SOURCE + 1)
+        pattern = r"^A source must have at most 256 pieces\. Received: 257$"
+        self.refused(lambda: backwards.translate([[5], long], GREEDY), pattern)
+        self.refused(lambda: backwards.explain(long, [5]), pattern)
+
+    def test_an_engine_that_is_none(self, tmp_path: Path) -> None:
+        model = bundle.load(scripted.write(tmp_path / "model"))
+        pattern = r"^An engine must be litert or tensorflow\. Received: 'torch'$"
+        self.refused(lambda: engine.load(model, "torch"), pattern)
+
+    def test_a_graph_that_is_none(self) -> None:
+        for model in (b"", b"hello", scripted.graph()[:1000]):
+            self.refused(functools.partial(LiteRTEngine, model), r"^LiteRT must be able to load the graph\. Received: ")
+
+    def test_a_graph_of_something_else(self) -> None:
+        tf = pytest.importorskip("tensorflow")
+        double = tf.function(lambda x: 2 * x, input_signature=[tf.TensorSpec((None,), tf.float32)])
+        graph = tf.lite.TFLiteConverter.from_concrete_functions([double.get_concrete_function()]).convert()
+        pattern = r"^A graph must have the signatures translate and explain\. Received: "
+        self.refused(lambda: LiteRTEngine(graph), pattern)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", ["litert", "tensorflow"])
+    def test_a_failure_inside_the_graph_leaves_a_usable_engine(self, random_model: bundle.Bundle, name: str) -> None:
+        chosen = engine.load(random_model, name)
+        before = chosen.translate([[5]], GREEDY)
+        pattern = r"must be able to run the graph\. Received: "
+        self.refused(lambda: chosen.translate([[100_000]], GREEDY), pattern)
+        assert chosen.translate([[5]], GREEDY) == before
+
+    def test_scores_that_are_no_numbers(self) -> None:
+        outputs = dict.fromkeys(("lengths", "log_probs", "finished"), np.ones((1, 1)))
+        outputs |= {"tokens": np.ones((1, 1, 1)), "scores": np.full((1, 1), np.nan)}
+        self.refused(lambda: batching._hypotheses(outputs, 1), r"^A model must give finite scores\. Received: \[nan\]$")
+
+    @pytest.mark.parametrize(
+        ("package", "name", "pattern"),
+        [
+            ("tensorflow", "tensorflow", r"^The tensorflow engine needs TensorFlow: pip install 'seq2seq\[train\]'\. "),
+            ("ai_edge_litert.interpreter", "litert", r"^The litert engine needs ai-edge-litert\. "),
+        ],
+    )
+    def test_a_missing_package(
+        self, tmp_path: Path, package: str, name: str, pattern: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = bundle.load(scripted.write(tmp_path / "model"))
+        real = builtins.__import__
+
+        def missing(module: str, *arguments: object) -> object:
+            if module == package:
+                raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+            return real(module, *arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(builtins, "__import__", missing)
+        self.refused(lambda: engine.load(model, name), pattern)
+
+    def test_places_that_no_hypothesis_took_are_left_out(self) -> None:
+        outputs = {
+            "tokens": np.array([[[7, 3], [0, 0]]]),
+            "lengths": np.array([[2, 0]]),
+            "scores": np.array([[-1.0, -1e9]]),
+            "log_probs": np.array([[-1.0, -1e9]]),
+            "finished": np.array([[1, 0]]),
+        }
+        assert batching._hypotheses(outputs, 2) == [[engine.Hypothesis((7,), -1.0, -1.0, True)]]
+
+
+def test_a_process_stays_silent_and_without_tensorflow(tmp_path: Path) -> None:
+    path = scripted.write(tmp_path / "model")
+    code = (
+        "import sys; from seq2seq import bundle, config, engine\n"
+        "chosen = engine.load(bundle.load(sys.argv[1]))\n"
+        "print(chosen.translate([[20, 30]], config.SearchConfig())[0][0].ids, 'tensorflow' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == ("(30, 20) False\n", "")
