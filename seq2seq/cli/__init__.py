@@ -19,6 +19,9 @@ __all__ = ["app", "main", "run"]
 
 COMMANDS = (prepare, train, translate, evaluate, explain, export, serve, info)  # in the order of the help page
 
+# Read by TensorFlow and Keras when, and if, a command imports them; what the user has set stays.
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+
 # What a malformed command line raises: an inner class of typer or of click, depending on the version.
 ParseError: Any = typer.BadParameter.__mro__[2]
 
@@ -27,13 +30,13 @@ def main() -> None:
     """What the console script calls: runs the command line of this process and ends it."""
     if "_SEQ2SEQ_COMPLETE" in os.environ:
         app(prog_name="seq2seq")  # the shell asks for completions
-    for name, value in {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}.items():
-        os.environ.setdefault(name, value)  # TensorFlow talks on stderr otherwise
     sys.exit(run(sys.argv[1:]))
 
 
 def run(argv: Sequence[str]) -> int:
     """Runs one command and returns its exit code; whatever it raises has become a sentence on stderr."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         code = _invoke(list(argv) or ["--help"])
         if sys.stdout is not None:

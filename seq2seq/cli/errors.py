@@ -19,7 +19,7 @@ CODES = {
     "CorpusError": BAD_DATA,
     "TokenizerError": BAD_DATA,
     "BundleError": NO_MODEL,
-    "SaveError": FAILED,  # a BundleError about writing
+    "EngineError": NO_MODEL,
     "Interrupted": INTERRUPTED,
 }
 

@@ -65,15 +65,29 @@ def _text(facts: dict[str, Any]) -> str:
         ("size", f"{facts['bytes'] / 1e6:,.1f} MB"),
         *((f"  {name}", f"{size / 1e6:,.1f} MB") for name, size in facts["files"].items()),
         *(("score", _line(score)) for score in facts["scores"]),
-        *(
-            (name, value if isinstance(value, str | int | float) else None)
-            for name, value in facts["provenance"].items()
-        ),
+        *(("", f"  {signature}") for signature in _signatures(facts["scores"])),
+        *((name, _plain(value)) for name, value in facts["provenance"].items()),
     ]
     return shell.table(rows)
 
 
 def _line(score: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in score.items()
-    )
+    metrics = (f"{name} {score[name.lower()]:.1f}" for name in ("BLEU", "chrF", "TER") if name.lower() in score)
+    about = (f"{score[name]}" for name in ("test", "engine") if name in score)
+    beam = f"beam {score['beam']}" if "beam" in score else ""
+    return f"{', '.join(filter(None, (*about, beam)))}: {', '.join(metrics)}"
+
+
+def _signatures(scores: list[dict[str, Any]]) -> list[str]:
+    """Each once, in the order met."""
+    found = {f"{name} {text}": None for score in scores for name, text in score.get("signatures", {}).items()}
+    return list(found)
+
+
+def _plain(value: Any) -> str | None:
+    """Numbers and texts to be read; lists and tables are for --json."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return value if isinstance(value, str) else None

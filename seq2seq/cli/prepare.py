@@ -6,11 +6,11 @@ It knows which files and limits were named; everything else is the corpus packag
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from seq2seq.cli import shell
+from seq2seq.cli import shell, streams
 from seq2seq.cli.shell import app
 from seq2seq.config import CorpusConfig
 
@@ -19,9 +19,46 @@ DEFAULT = CorpusConfig()
 
 @app.command()
 def prepare(
-    source: Annotated[Path, typer.Argument(help="Source sentences, one a line; or one TSV, CSV, JSONL or TMX file.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Source sentences, or one file of pairs.")],
+    target: Annotated[Path | None, typer.Argument(metavar="TARGET", help="Their translations, line by line.")] = None,
+    *,
     output: Annotated[Path, typer.Option("--output", help="The folder to write.")],
-    target: Annotated[Path | None, typer.Argument(help="Their translations, line by line.")] = None,
+    valid_source: shell.ValidSource = None,
+    valid_target: shell.ValidTarget = None,
+    test_source: shell.TestSource = None,
+    test_target: shell.TestTarget = None,
+    source_lang: shell.SourceLanguage = None,
+    target_lang: shell.TargetLanguage = None,
+    max_characters: Annotated[
+        int, typer.Option("--max-characters", min=1, help="Longest side of a pair.")
+    ] = DEFAULT.max_characters,
+    max_ratio: Annotated[
+        float, typer.Option("--max-ratio", min=1, help="Longest side over shortest side, in characters.")
+    ] = DEFAULT.max_ratio,
+    valid: Annotated[
+        int, typer.Option("--valid", min=0, help="Most pairs held out to validate; at most a tenth.")
+    ] = DEFAULT.valid,
+    test: Annotated[
+        int, typer.Option("--test", min=0, help="Most pairs held out to test; at most a tenth.")
+    ] = DEFAULT.test,
+    unicode: Annotated[
+        Literal["NFC", "NFKC"], typer.Option("--unicode", help="Unicode normalisation form.")
+    ] = DEFAULT.unicode,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draw of valid and test.")] = 1,
+    as_json: shell.Json = False,
 ) -> None:
-    """Clean, check and split a corpus, and report what was found."""
-    shell.show("", as_json=False)
+    """Clean, check and split a corpus: two aligned files, or one TSV, CSV, JSONL or TMX file, compressed or not."""
+    from seq2seq import corpus
+
+    valid_files, test_files = shell.held_out(valid_source, valid_target, test_source, test_target)
+    with streams.Progress("pairs") as progress:
+        prepared = corpus.prepare(
+            source,
+            target,
+            output=output,
+            languages=shell.languages((source_lang, target_lang), source, target),
+            cleaning=corpus.Cleaning(max_characters=max_characters, max_ratio=max_ratio, unicode=unicode),
+            holdout=corpus.Holdout(valid=valid, test=test, seed=seed, valid_files=valid_files, test_files=test_files),
+            progress=progress.reach,
+        )
+    shell.show(prepared.report.to_dict() if as_json else prepared.report, as_json=as_json)

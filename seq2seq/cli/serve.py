@@ -17,7 +17,7 @@ from seq2seq.cli.shell import app
 @app.command()
 def serve(
     model: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL]", help="A model or run folder. Default: the model that ships.")
+        Path | None, typer.Argument(metavar="MODEL", help="A model or run folder. Default: the model that ships.")
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 is every address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 7860,

@@ -22,10 +22,18 @@ if TYPE_CHECKING:
 # rich would double the time to the first line of help.
 app = typer.Typer(name="seq2seq", pretty_exceptions_enable=False, rich_markup_mode=None)
 
-SEARCH = "Search (what is not given comes from the model's own configuration)"
-
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or the run folder that holds one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SourceLanguage = Annotated[
+    str | None, typer.Option("--source-lang", metavar="LANG", help="Such as en. Default: what the files' names tell.")
+]
+TargetLanguage = Annotated[
+    str | None, typer.Option("--target-lang", metavar="LANG", help="Such as de. Default: what the files' names tell.")
+]
+ValidSource = Annotated[Path | None, typer.Option("--valid-source", help="Validation set. Default: split off.")]
+ValidTarget = Annotated[Path | None, typer.Option("--valid-target", help="Its translations, line by line.")]
+TestSource = Annotated[Path | None, typer.Option("--test-source", help="Test set. Default: split off.")]
+TestTarget = Annotated[Path | None, typer.Option("--test-target", help="Its translations, line by line.")]
 Engine = Annotated[
     Literal["litert", "tensorflow"],
     typer.Option("--engine", help="litert is quick and needs no TensorFlow; tensorflow computes in float32."),
@@ -72,6 +80,40 @@ def load(model: Path, engine: str, threads: int | None = None) -> Translator:
     from seq2seq.translator import Translator
 
     return Translator.load(model, engine=engine, threads=threads)
+
+
+def languages(given: tuple[str | None, str | None], source: Path, target: Path | None) -> tuple[str, str]:
+    """Source and target language: as given, else what the files' names tell.
+
+    Raises:
+        UsageError: they are not given, and the files do not tell.
+    """
+    if given[0] and given[1]:
+        return given[0], given[1]
+    from seq2seq import corpus
+
+    try:
+        told = corpus.languages_from(source, target)
+    except corpus.CorpusError as error:
+        raise UsageError(f"--source-lang and --target-lang must be given here. {error}") from None
+    return given[0] or told[0], given[1] or told[1]
+
+
+def held_out(
+    valid_source: Path | None, valid_target: Path | None, test_source: Path | None, test_target: Path | None
+) -> tuple[tuple[Path, Path | None] | None, tuple[Path, Path | None] | None]:
+    """The validation and test sets that were named; a source alone is one file of pairs.
+
+    Raises:
+        UsageError: a target without its source.
+    """
+    for name, source, target in (("valid", valid_source, valid_target), ("test", test_source, test_target)):
+        if target and not source:
+            raise UsageError(f"--{name}-target needs --{name}-source. Received: --{name}-target alone")
+    return (
+        (valid_source, valid_target) if valid_source else None,
+        (test_source, test_target) if test_source else None,
+    )
 
 
 def show(value: Any, *, as_json: bool) -> None:

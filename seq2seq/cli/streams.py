@@ -145,7 +145,11 @@ class Progress:
 
     def step(self) -> None:
         """Counts one more."""
-        self.count += 1
+        self.reach(self.count + 1)
+
+    def reach(self, count: int) -> None:
+        """So many are done."""
+        self.count = count
         now = time.monotonic()
         if self._on and now - self._shown > 0.5:
             self._shown = now

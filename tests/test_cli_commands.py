@@ -1,0 +1,362 @@
+"""The other commands: what they hand to the library, what they print, which files and flags they refuse."""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from seq2seq import bundle, cli
+from seq2seq.cli import shell, streams
+from seq2seq.config import Config
+
+
+@pytest.fixture(autouse=True)
+def stdout_stays(monkeypatch):
+    monkeypatch.setattr(streams, "silence", lambda: None)
+
+
+@pytest.fixture
+def run(capfdbinary):
+    """Runs a command line; gives exit code, stdout and stderr."""
+
+    def run(*argv: object) -> tuple[int, str, str]:
+        code = cli.run([str(word) for word in argv])
+        out, err = capfdbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return run
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Puts a module of this name and these contents in the place of one of the library's."""
+
+    def stand_in(name: str, **contents: object) -> None:
+        module = ModuleType(f"seq2seq.{name}")
+        vars(module).update(contents)
+        monkeypatch.setitem(sys.modules, f"seq2seq.{name}", module)
+        package, _, leaf = f"seq2seq.{name}".rpartition(".")
+        monkeypatch.setattr(sys.modules[package], leaf, module, raising=False)
+
+    return stand_in
+
+
+@pytest.fixture
+def text(tmp_path):
+    """Writes lines to a file and gives its path."""
+
+    def text(name: str, *lines: str) -> Path:
+        path = tmp_path / name
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        return path
+
+    return text
+
+
+class Bundle(SimpleNamespace):
+    """What training gives back."""
+
+
+class TestTrain:
+    @pytest.fixture
+    def calls(self, stand_in):
+        calls: list[dict] = []
+
+        def train(files, output, **rest):
+            rest["say"]("epoch  1: loss 2.5")
+            calls.append({"files": files, "output": output, **rest})
+            return Bundle(path=output / "model")
+
+        stand_in("pipeline", train=train, Files=lambda *paths: paths)
+        return calls
+
+    def test_files_become_a_model_folder_whose_path_is_the_data(self, calls, run, text, tmp_path):
+        source, target = text("a.en", "x"), text("a.de", "y")
+        code, out, err = run("train", "--source", source, "--target", target, "--output", tmp_path / "run")
+        assert (code, out) == (0, f"{tmp_path / 'run' / 'model'}\n")
+        assert err == "epoch  1: loss 2.5\n"
+        assert calls[0]["files"] == (source, target, None, None, None, None)
+        assert calls[0]["settings"] == {"source_language": "en", "target_language": "de"}
+        assert calls[0]["resume"] is False
+        assert calls[0]["provenance"] == {}
+
+    def test_flags_go_over_the_configuration(self, calls, run, text):
+        config = text("c.yaml", "source_language: fr", "training: {epochs: 3, seed: 4}")
+        flags = ("--config", config, "--set", "training.seed=5", "--set", "model.units=64", "--target-lang", "it")
+        assert run("train", "--source", "a.en", "--target", "a.de", "--output", "r", *flags)[0] == 0
+        assert calls[0]["settings"] == {
+            "source_language": "fr",
+            "target_language": "it",
+            "training": {"epochs": 3, "seed": 5},
+            "model": {"units": 64},
+        }
+
+    def test_held_out_sets_and_the_model_card(self, calls, run):
+        sets = ("--valid-source", "v.en", "--valid-target", "v.de", "--test-source", "t.tsv")
+        card = ("--data", "my own", "--licence", "CC0")
+        assert run("train", "--source", "a.en", "--target", "a.de", "--output", "r", *sets, *card)[0] == 0
+        assert calls[0]["files"][2:] == (Path("v.en"), Path("v.de"), Path("t.tsv"), None)
+        assert calls[0]["provenance"] == {"data": "my own", "licence": "CC0"}
+
+    def test_resume_needs_no_files(self, calls, run):
+        assert run("train", "--output", "r", "--resume")[0] == 0
+        assert calls[0]["resume"] is True
+
+    @pytest.mark.parametrize(
+        ("flags", "sentence"),
+        [
+            ((), "--source must name the text to train on, or --resume a run to go on with. Received: neither"),
+            (("--source", "a.txt", "--target", "b.txt"), "--source-lang and --target-lang must be given here."),
+            (("--source", "a.en", "--target", "a.de", "--valid-target", "v"), "--valid-target needs --valid-source."),
+            (("--source", "a.en", "--target", "a.de", "--set", "training.epoch=1"), "nearest is training.epochs."),
+            (("--source", "a.en", "--target", "a.de", "--set", "model.units=0"), "model.units must be"),
+            (("--source", "a.en", "--target", "a.de", "--config", "none.yaml"), "must be a readable text file."),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused_before_anything_is_read(self, flags, sentence, calls, run):
+        code, out, err = run("train", "--output", "r", *flags)
+        assert (code, out) == (2, "")
+        assert sentence in err
+        assert calls == []
+
+    def test_an_interruption_says_how_to_go_on(self, stand_in, run):
+        interrupted = type("Interrupted", (Exception,), {"__module__": "seq2seq.pipeline"})
+
+        def train(*_, **__):
+            raise interrupted("stopped; continue with --resume")
+
+        stand_in("pipeline", train=train, Files=lambda *paths: paths)
+        code, out, err = run("train", "--source", "a.en", "--target", "a.de", "--output", "r")
+        assert (code, out) == (130, "")
+        assert "continue with --resume" in err
+
+
+class TestPrepare:
+    def test_the_report_is_printed(self, run, text, tmp_path):
+        words = [f"{a} {b}" for a in ("a red", "a blue", "one") for b in ("cat", "dog", "bird", "house", "tree", "car")]
+        source = text("c.en", *(f"I saw {word} on the street ." for word in words))
+        target = text("c.de", *(f"Ich sah {word} auf der Straße ." for word in words))
+        code, out, err = run("prepare", source, target, "--output", tmp_path / "out", "--json", "--test", 0)
+        assert (code, err) == (0, "")
+        report = json.loads(out)
+        assert report["languages"] == ["en", "de"]
+        assert report["read"] == len(words)
+        code, out, _ = run("prepare", source, target, "--output", tmp_path / "out2")
+        assert code == 0
+        assert "pairs read" in out
+        assert (tmp_path / "out2" / "train.en").exists()
+
+    def test_limits_and_files_reach_the_library(self, run, monkeypatch):
+        from seq2seq import corpus
+
+        seen = {}
+
+        def prepare(source, target, **rest):
+            seen.update(rest, files=(source, target))
+            return SimpleNamespace(report="the report")
+
+        monkeypatch.setattr(corpus, "prepare", prepare)
+        limits = ("--max-characters", 50, "--max-ratio", 2.5, "--valid", 7, "--unicode", "NFKC", "--seed", 3)
+        code, out, _ = run(
+            "prepare", "c.tsv", "--output", "o", "--source-lang", "en", "--target-lang", "de", *limits,
+            "--test-source", "t.en", "--test-target", "t.de",
+        )  # fmt: skip
+        assert (code, out) == (0, "the report\n")
+        assert seen["files"] == (Path("c.tsv"), None)
+        assert seen["languages"] == ("en", "de")
+        assert seen["cleaning"] == corpus.Cleaning(max_characters=50, max_ratio=2.5, unicode="NFKC")
+        files = (Path("t.en"), Path("t.de"))
+        assert seen["holdout"] == corpus.Holdout(valid=7, test=2000, seed=3, test_files=files)
+
+    def test_files_of_different_length_are_bad_data(self, run, text, tmp_path):
+        code, out, err = run("prepare", text("c.en", "a", "b"), text("c.de", "a"), "--output", tmp_path / "o")
+        assert (code, out) == (3, "")
+        assert "equally many lines" in err
+
+    def test_a_missing_file_is_bad_data(self, run, tmp_path):
+        code, _, err = run("prepare", tmp_path / "c.en", tmp_path / "c.de", "--output", tmp_path / "o")
+        assert code == 3
+        assert str(tmp_path / "c.en") in err
+
+
+@dataclass
+class Upper:
+    """Translates by writing capitals."""
+
+    config: Config = field(default_factory=Config)
+    engine_name: str = "stand-in"
+
+    def stream(self, lines, *, search):
+        return (SimpleNamespace(text=line.upper(), warnings=()) for line in lines)
+
+
+class TestEvaluate:
+    @pytest.fixture(autouse=True)
+    def translator(self, monkeypatch):
+        monkeypatch.setattr(shell, "load", lambda model, engine, threads=None: Upper())
+
+    def test_scores_signatures_speed_and_engine(self, run, text):
+        source = text("s", "the house is red", "two cats sat on it")
+        reference = text("r", "THE HOUSE IS RED", "TWO CATS SAT ON IT")
+        code, out, err = run("evaluate", "model", "--source", source, "--reference", reference, "--json")
+        card = json.loads(out)
+        assert (code, err) == (0, "")
+        assert card["bleu"] == pytest.approx(100)
+        assert card["chrf"] == pytest.approx(100)
+        assert card["ter"] == pytest.approx(0)
+        assert set(card["signatures"]) == {"bleu", "chrf", "ter"}
+        assert card["engine"] == "stand-in"
+        assert card["sentences"] == 2
+        assert card["sentences_per_second"] > 0
+        code, out, _ = run("evaluate", "model", "--source", source, "--reference", reference, "--greedy")
+        assert code == 0
+        assert "BLEU" in out and "100.0" in out
+        assert "stand-in" in out and "beam 1" in out
+        assert card["signatures"]["bleu"] in out
+
+    def test_the_translations_can_be_kept(self, run, text, tmp_path):
+        source = text("s", "a", "")
+        assert run("evaluate", "m", "--source", source, "--reference", source, "--output", tmp_path / "o")[0] == 0
+        assert (tmp_path / "o").read_bytes() == b"A\n\n"
+
+    def test_a_missed_gate_is_code_1_after_the_card(self, run, text):
+        flags = ("--source", text("s", "a b c d e"), "--reference", text("r", "A B C D x"))
+        code, out, err = run("evaluate", "model", *flags, "--minimum-bleu", 99)
+        assert code == 1
+        assert "BLEU" in out
+        assert "BLEU must be at least 99.0. Received: " in err
+        assert run("evaluate", "model", *flags, "--minimum-bleu", 1)[0] == 0
+
+    def test_against_a_second_model(self, run, text):
+        sentences = [f"sentence {n} of the test set is this one" for n in range(20)]
+        flags = ("--source", text("s", *sentences), "--reference", text("r", *map(str.upper, sentences)))
+        code, out, _ = run("evaluate", "model", *flags, "--against", "other", "--json")
+        card = json.loads(out)
+        assert code == 0
+        assert card["against"]["model"] == "other"
+        assert card["bootstrap"]
+        assert run("evaluate", "model", *flags, "--against", "other")[0] == 0
+
+    def test_different_lengths_are_bad_data_with_both_counts(self, run, text):
+        source, reference = text("s", "a", "b", "c"), text("r", "a")
+        code, out, err = run("evaluate", "model", "--source", source, "--reference", reference)
+        assert (code, out) == (3, "")
+        assert f"must have the same number of lines. Received: {source} with 3, {reference} with 1" in err
+
+    def test_an_empty_test_set_is_bad_data(self, run, text):
+        code, _, err = run("evaluate", "model", "--source", text("s"), "--reference", text("r"))
+        assert code == 3
+        assert "must hold at least one sentence" in err
+
+    def test_undecodable_references_are_bad_data(self, run, text, tmp_path):
+        (tmp_path / "r").write_bytes(b"a\n\xff\n")
+        code, _, err = run("evaluate", "model", "--source", text("s", "a", "b"), "--reference", tmp_path / "r")
+        assert code == 3
+        assert f"{tmp_path / 'r'}, line 2" in err
+
+
+class TestExport:
+    def test_a_bundle_goes_in_and_a_path_comes_out(self, run, stand_in, monkeypatch):
+        seen = []
+
+        def export(model, form, output):
+            seen.append((model, form, output))
+            return output
+
+        monkeypatch.setattr(bundle, "load", lambda path: f"bundle of {path}")
+        stand_in("export", export=export)
+        assert run("export", "m", "--format", "saved_model_ids", "--output", "o") == (0, "o\n", "")
+        assert seen == [("bundle of m", "saved_model_ids", Path("o"))]
+
+    def test_the_form_must_be_named(self, run):
+        code, _, err = run("export", "m", "--output", "o")
+        assert code == 2
+        assert "--format" in err
+
+
+class TestServe:
+    def test_the_address_reaches_the_service(self, run, monkeypatch):
+        from seq2seq.web import service
+
+        seen = []
+        monkeypatch.setattr(service, "serve", lambda model, **rest: seen.append((model, rest)))
+        assert run("serve") == (0, "", "")
+        assert run("serve", "m", "--host", "0.0.0.0", "--port", 0, "--engine", "tensorflow")[0] == 0
+        assert seen[0][0] is None
+        assert seen[0][1]["host"] == "127.0.0.1"
+        assert seen[1][0] == Path("m")
+        assert (seen[1][1]["host"], seen[1][1]["port"], seen[1][1]["engine"]) == ("0.0.0.0", 0, "tensorflow")
+
+    def test_ctrl_c_ends_it_without_a_word(self, run, monkeypatch):
+        from seq2seq.web import service
+
+        def serve(*_, **__):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(service, "serve", serve)
+        assert run("serve") == (130, "", "")
+
+
+class TestInfo:
+    @pytest.fixture
+    def model(self, tmp_path, stand_in):
+        stand_in("engine", load=lambda loaded: SimpleNamespace(name="litert-int8"))
+        header = {"a": {"dtype": "F16", "shape": [3, 5]}, "b": {"dtype": "F16", "shape": [7]}, "__metadata__": {}}
+        table = json.dumps(header).encode()
+        score = {"test": "test", "engine": "litert-int8", "beam": 5, "bleu": 38.25, "signatures": {"bleu": "nrefs:1"}}
+        bundle.write(
+            tmp_path / "run" / "model",
+            config=Config(source_language="en", target_language="de"),
+            files={
+                "model.tflite": b"x" * 1500,
+                "weights.safetensors": struct.pack("<Q", len(table)) + table + b"0" * 44,
+            },
+            provenance={"pairs": 1234, "licence": "CC0", "history": [1, 2]},
+            scores=[score],
+        )
+        return tmp_path / "run"
+
+    def test_everything_as_json(self, model, run):
+        code, out, err = run("info", model, "--json")
+        facts = json.loads(out)
+        assert (code, err) == (0, "")
+        assert (facts["source_language"], facts["target_language"]) == ("en", "de")
+        assert facts["parameters"] == 22
+        assert facts["engine"] == "litert-int8"
+        assert facts["files"]["model.tflite"] == 1500
+        assert facts["scores"][0]["bleu"] == 38.25
+        assert facts["config"]["model"]["units"] == 512
+
+    def test_what_matters_as_text(self, model, run):
+        out = run("info", model)[1]
+        for words in (
+            "en -> de",
+            "litert-int8",
+            "22",
+            "litert-int8, beam 5: BLEU 38.2",
+            "nrefs:1",
+            "CC0",
+            "1,234",
+            str(model / "model"),
+        ):
+            assert words in out
+        assert "history" not in out
+
+    @pytest.mark.parametrize("command", [("info",), ("translate",), ("export", "--format", "litert", "--output", "o")])
+    def test_a_model_that_is_not_there_is_code_4(self, command, run, tmp_path):
+        code, out, err = run(*command, tmp_path / "none")
+        assert (code, out) == (4, "")
+        assert str(tmp_path / "none") in err
+
+    def test_a_damaged_model_is_code_4(self, model, run):
+        path = model / "model" / "model.tflite"
+        path.write_bytes(b"y" + path.read_bytes()[1:])
+        code, out, err = run("info", model)
+        assert (code, out) == (4, "")
+        assert "model.tflite" in err
