@@ -112,7 +112,7 @@ class TestTrain:
         ("flags", "sentence"),
         [
             ((), "--source must name the text to train on, or --resume a run to go on with. Received: neither"),
-            (("--source", "a.txt", "--target", "b.txt"), "--source-lang and --target-lang must be given here."),
+            (("--source", "-"), "--source-lang and --target-lang must be given here."),
             (("--source", "a.en", "--target", "a.de", "--valid-target", "v"), "--valid-target needs --valid-source."),
             (("--source", "a.en", "--target", "a.de", "--set", "training.epoch=1"), "nearest is training.epochs."),
             (("--source", "a.en", "--target", "a.de", "--set", "model.units=0"), "model.units must be"),
@@ -169,7 +169,7 @@ class TestPrepare:
         )  # fmt: skip
         assert (code, out) == (0, "the report\n")
         assert seen["files"] == (Path("c.tsv"), None)
-        assert seen["languages"] == ("en", "de")
+        assert (seen["source_language"], seen["target_language"]) == ("en", "de")
         assert seen["cleaning"] == corpus.Cleaning(max_characters=50, max_ratio=2.5, unicode="NFKC")
         files = (Path("t.en"), Path("t.de"))
         assert seen["holdout"] == corpus.Holdout(valid=7, test=2000, seed=3, test_files=files)

@@ -29,6 +29,8 @@ def export(
 ) -> None:
     """Write a model as a SavedModel or a LiteRT file; prints where it is."""
     from seq2seq import bundle
+
+    loaded = bundle.load(model)  # before the import below, which takes seconds
     from seq2seq import export as exports
 
-    shell.show(exports.export(bundle.load(model), form, output), as_json=False)
+    shell.show(exports.export(loaded, form, output), as_json=False)

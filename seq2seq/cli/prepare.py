@@ -50,13 +50,15 @@ def prepare(
     """Clean, check and split a corpus: two aligned files, or one TSV, CSV, JSONL or TMX file, compressed or not."""
     from seq2seq import corpus
 
+    languages = shell.languages((source_lang, target_lang), source, target)
     valid_files, test_files = shell.held_out(valid_source, valid_target, test_source, test_target)
     with streams.Progress("pairs") as progress:
         prepared = corpus.prepare(
             source,
             target,
             output=output,
-            languages=shell.languages((source_lang, target_lang), source, target),
+            source_language=languages[0],
+            target_language=languages[1],
             cleaning=corpus.Cleaning(max_characters=max_characters, max_ratio=max_ratio, unicode=unicode),
             holdout=corpus.Holdout(valid=valid, test=test, seed=seed, valid_files=valid_files, test_files=test_files),
             progress=progress.reach,
