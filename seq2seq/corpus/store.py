@@ -6,10 +6,12 @@ It owns those files and columns; it does not know which pairs stay.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import compress
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,7 @@ class Store:
         self.paths = (stem.with_name(stem.name + ".source"), stem.with_name(stem.name + ".target"))
         self._stack = ExitStack()
         self._files = [self._stack.enter_context(path.open("wb")) for path in self.paths]
+        self._starts = [(0, 0, 0)]  # of every few thousand pairs: the row, and where it begins in each file
         self._pairs = array("q")
         self._columns = tuple(array(code) for code in "IqqII")
 
@@ -69,6 +72,8 @@ class Store:
         """Takes pairs: both sides as UTF-8 with "\n" after every line, keys of the exact pairs, and the columns."""
         for file, text in zip(self._files, texts, strict=True):
             file.write(text)
+        row, *places = self._starts[-1]
+        self._starts.append((row + len(pairs), places[0] + len(texts[0]), places[1] + len(texts[1])))
         for kept, new in zip((self._pairs, *self._columns), (pairs, *vars(columns).values()), strict=True):
             kept.frombytes(np.ascontiguousarray(new, dtype=kept.typecode).tobytes())
 
@@ -93,14 +98,17 @@ class Store:
 
     def texts(self, rows: Iterable[int]) -> dict[int, tuple[str, str]]:
         """The texts of a few pairs, by row."""
-        wanted = sorted(set(rows))
         found: dict[int, tuple[str, str]] = {}
-        for first, sources, targets in self._blocks() if wanted else ():
-            while wanted and wanted[0] < first + len(sources):
-                row = wanted.pop(0)
-                found[row] = (sources[row - first].decode(), targets[row - first].decode())
-            if not wanted:
-                break
+        with self.paths[0].open("rb") as one, self.paths[1].open("rb") as two:
+            for row in sorted(set(rows)):
+                number = bisect_right(self._starts, row, key=itemgetter(0)) - 1
+                first, *begins = self._starts[number]
+                _, *ends = self._starts[number + 1]
+                sides = []
+                for file, begin, end in zip((one, two), begins, ends, strict=True):
+                    file.seek(begin)
+                    sides.append(file.read(end - begin).split(b"\n")[row - first].decode())
+                found[row] = (sides[0], sides[1])
         return found
 
     def write(self, places: np.ndarray, files: Mapping[int, tuple[Path, Path]]) -> None:

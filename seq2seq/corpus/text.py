@@ -22,7 +22,6 @@ _REMOVED = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff\ud800-\udfff"
 _SPACES = "\t\x0b-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _REMOVE = re.compile(f"[{_REMOVED}]")
 _DIRTY = re.compile(f"[{_REMOVED}{_SPACES}]")
-_DIRTY_LINE = re.compile(f"[\n{_REMOVED}{_SPACES}]")
 
 
 def normalise(text: str, form: Form = "NFC") -> str:
@@ -49,11 +48,16 @@ def normalise_all(lines: Sequence[str], form: Form = "NFC") -> list[str]:
     if not lines:
         return []
     text = "\n".join(lines).replace("\r\n", "\n")
-    if text.count("\n") == len(lines) - 1:
-        lines = text.split("\n")
-    if text.count("\n") >= len(lines) or _DIRTY.search(text):
-        text = "\n".join([normalise(line, form) if _DIRTY_LINE.search(line) else line for line in lines])
-    text = unicodedata.normalize(form, text)
+    if text.count("\n") != len(lines) - 1:  # a text holds line breaks of its own
+        return [normalise(line, form) for line in lines]
+    pieces, done = [], 0
+    for match in _DIRTY.finditer(text):
+        if match.start() >= done:
+            start, end = text.rfind("\n", 0, match.start()) + 1, text.find("\n", match.end())
+            end = len(text) if end < 0 else end
+            pieces += [text[done:start], normalise(text[start:end], form)]
+            done = end
+    text = unicodedata.normalize(form, "".join([*pieces, text[done:]]))
     cleaned = text.split("\n")
     if form == "NFKC" or "  " in text or " \n" in text or "\n " in text or text[:1] == " " or text[-1:] == " ":
         cleaned = [" ".join(line.split()) for line in cleaned]
