@@ -17,7 +17,9 @@ from seq2seq.cli.shell import app
 
 __all__ = ["app", "main", "run"]
 
-COMMANDS = (prepare, train, translate, evaluate, explain, export, serve, info)  # in the order of the help page
+COMMANDS = (prepare, train, translate, evaluate, explain, export, serve, info)
+ORDER = [module.__name__.rpartition(".")[2] for module in COMMANDS]  # of the help page: that of a model's life
+app.registered_commands.sort(key=lambda command: ORDER.index(getattr(command.callback, "__name__", "")))
 
 # Read by TensorFlow and Keras when, and if, a command imports them; what the user has set stays.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}

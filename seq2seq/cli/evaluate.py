@@ -42,7 +42,7 @@ def evaluate(
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
-    """Score a model on a test set: BLEU, chrF and TER with their signatures, and speed."""
+    """Score a model on a test set. BLEU, chrF and TER with their signatures, speed, and which engine it was."""
     flags = shell.search_flags(
         beam=beam,
         greedy=greedy,

@@ -26,7 +26,7 @@ def explain(
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
-    """Show attention, alternatives and the memory cell: one line in, one JSON object a line out."""
+    """Look inside while it translates. One line in, one JSON object out: attention, alternatives, memory cell."""
     flags = shell.search_flags(
         beam=beam, greedy=greedy, length_penalty=length_penalty, coverage_penalty=coverage_penalty
     )

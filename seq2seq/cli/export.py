@@ -27,7 +27,7 @@ def export(
         ),
     ],
 ) -> None:
-    """Write a model as a SavedModel or a LiteRT file; prints where it is."""
+    """Write a SavedModel or a LiteRT file. Prints the folder."""
     from seq2seq import bundle
 
     loaded = bundle.load(model)  # before the import below, which takes seconds

@@ -20,7 +20,7 @@ WEIGHTS = "weights.safetensors"
 
 @app.command()
 def info(model: shell.Model, as_json: shell.Json = False) -> None:
-    """Show a model's languages, sizes, scores and files; every checksum is verified."""
+    """Show what a model folder holds. Languages, sizes, scores, files; every checksum is verified."""
     import msgspec
 
     from seq2seq import bundle, engine

@@ -47,7 +47,11 @@ def prepare(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draw of valid and test.")] = 1,
     as_json: shell.Json = False,
 ) -> None:
-    """Clean, check and split a corpus: two aligned files, or one TSV, CSV, JSONL or TMX file, compressed or not."""
+    """Clean, check and split a corpus. Prints what was found.
+
+    SOURCE and TARGET are aligned files; or SOURCE alone is a TSV, CSV, JSONL or TMX file of pairs. Files may be
+    compressed (gz, bz2, xz, zst); - is standard input.
+    """
     from seq2seq import corpus
 
     languages = shell.languages((source_lang, target_lang), source, target)

@@ -25,7 +25,7 @@ def serve(
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
-    """Open the app and its API in a web server on this machine."""
+    """Serve the app in a browser. Ctrl-C ends it."""
     from seq2seq.web import service
 
     try:

@@ -37,7 +37,11 @@ def train(
     data: Annotated[str | None, typer.Option("--data", help="For the model card: what it was trained on.")] = None,
     licence: Annotated[str | None, typer.Option("--licence", help="For the model card: the model's licence.")] = None,
 ) -> None:
-    """Train a translator on your own parallel text, from raw text to a finished model; prints the model's folder."""
+    """Train a translator on parallel text. Prints the model's folder.
+
+    --source and --target are aligned files; or --source alone is a TSV, CSV, JSONL or TMX file of pairs. Settings that
+    are not given suit the size of the corpus.
+    """
     valid, test = shell.held_out(valid_source, valid_target, test_source, test_target)
     settings = _settings(configuration, assign or [])
     if not resume:

@@ -39,7 +39,7 @@ def translate(
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
-    """Translate text: one line in, one line out; blank lines stay."""
+    """Translate text, line by line. One line in, one line out; blank lines stay."""
     flags = shell.search_flags(
         beam=beam,
         greedy=greedy,
