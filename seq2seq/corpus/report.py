@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WIDTH = 120
+_TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # marks that would turn the rest of the line
 
 
 @dataclass(frozen=True)
@@ -155,4 +156,5 @@ def _share(count: int, whole: int) -> str:
 
 
 def _clip(text: str, width: int = 60) -> str:
+    text = text.translate(_TURNS)
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,395 @@
+"""Reading parallel text: every format and compression gives the same pairs, and nothing but a sentence on bad input."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seq2seq import corpus
+from seq2seq.corpus import CorpusError
+from seq2seq.corpus.reading import blocks
+
+PAIRS = [
+    ("Hello, world!", "Hallo, Welt!"),
+    ('He said "no".', "Er sagte „nein“."),
+    ("a < b & c", "a < b & c;"),
+    ("emoji 👩‍👩‍👧", "עברית"),
+    ("next\u0085line", "and\u2028separator"),
+    ("", "nothing on the left"),
+    ("last", "letzte"),
+]
+
+
+def zstd(data: bytes) -> bytes:
+    return pytest.importorskip("zstandard").ZstdCompressor().compress(data)
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstd,
+}
+
+
+def lines(*texts: str, end: str = "\n") -> bytes:
+    return "".join(text + end for text in texts).encode()
+
+
+def tsv(pairs: list[tuple[str, str]]) -> bytes:
+    return lines(*("\t".join(pair) for pair in pairs))
+
+
+def comma(pairs: list[tuple[str, str]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(pairs)
+    return out.getvalue().encode()
+
+
+def jsonl(pairs: list[tuple[str, str]]) -> bytes:
+    return lines(*(json.dumps({"en": source, "de": target}) for source, target in pairs))
+
+
+def tmx(pairs: list[tuple[str, str]], source: str = "en", target: str = "de") -> bytes:
+    units = "".join(
+        f'<tu><tuv xml:lang="{source}"><seg>{escape(one)}</seg></tuv>\n'
+        f' <tuv xml:lang="{target}"><seg>{escape(two)}</seg></tuv></tu>\n'
+        for one, two in pairs
+    )
+    head = '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><header srclang="en"/><body>\n'
+    return f"{head}{units}</body></tmx>".encode()
+
+
+FORMATS = {".tsv": tsv, ".csv": comma, ".jsonl": jsonl, ".tmx": tmx}
+
+
+def read(*paths: Path | str) -> list[tuple[str, str]]:
+    return list(corpus.read(*paths, source_language="en", target_language="de"))
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+class TestTheSamePairsComeOutOf:
+    @pytest.mark.parametrize("packing", PACKERS)
+    @pytest.mark.parametrize("form", FORMATS)
+    def test_one_file(self, tmp_path: Path, form: str, packing: str) -> None:
+        path = write(tmp_path / f"c{form}{packing}", PACKERS[packing](FORMATS[form](PAIRS)))
+        assert read(path) == PAIRS
+
+    @pytest.mark.parametrize("packing", PACKERS)
+    def test_two_files(self, tmp_path: Path, packing: str) -> None:
+        one = write(tmp_path / f"c.en{packing}", PACKERS[packing](lines(*(pair[0] for pair in PAIRS))))
+        two = write(tmp_path / "c.de", lines(*(pair[1] for pair in PAIRS)))
+        assert read(one, two) == PAIRS
+
+    @pytest.mark.parametrize("packing", PACKERS)
+    def test_several_compressed_parts_in_one_file(self, tmp_path: Path, packing: str) -> None:
+        pack = PACKERS[packing]
+        assert read(write(tmp_path / "c.tsv", pack(tsv(PAIRS[:3])) + pack(tsv(PAIRS[3:])))) == PAIRS
+
+    @pytest.mark.parametrize("form", [".tsv", ".jsonl", ".tmx"])  # nothing tells a stream of CSV from one of text
+    def test_standard_input(self, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(FORMATS[form](PAIRS)))))
+        assert read("-") == PAIRS
+
+    def test_standard_input_beside_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines("a", "b"))))
+        assert read("-", write(tmp_path / "c.de", lines("x", "y"))) == [("a", "x"), ("b", "y")]
+
+    def test_a_wrong_ending(self, tmp_path: Path) -> None:
+        assert read(write(tmp_path / "c.tsv.gz", tsv(PAIRS))) == PAIRS
+        assert read(write(tmp_path / "c.txt", tsv(PAIRS))) == PAIRS
+
+    def test_many_more_lines_than_fit_in_one_read(self, tmp_path: Path) -> None:
+        pairs = [(f"{n} " * (n % 300), f"{n}") for n in range(9000)]
+        one = write(tmp_path / "c.en", lines(*(pair[0] for pair in pairs)))
+        two = write(tmp_path / "c.de", lines(*(pair[1] for pair in pairs)))
+        assert read(one, two) == pairs
+        assert [line for block in blocks(one, two) for line in block.lines] == list(range(1, 9001))
+
+
+class TestLines:
+    def test_only_a_line_feed_ends_one(self, tmp_path: Path) -> None:
+        text = "a\u0085b\u2028c\x0bd\x0ce\x1cf\rg"
+        assert read(write(tmp_path / "c.en", lines(text, "z")), write(tmp_path / "c.de", lines("1", "2"))) == [
+            (text, "1"),
+            ("z", "2"),
+        ]
+
+    def test_the_last_one_needs_no_end(self, tmp_path: Path) -> None:
+        assert read(write(tmp_path / "c.en", b"a\nb"), write(tmp_path / "c.de", b"x\ny\n")) == [("a", "x"), ("b", "y")]
+
+    def test_a_byte_order_mark_is_no_text(self, tmp_path: Path) -> None:
+        for form in (tsv, comma, jsonl):
+            path = write(tmp_path / f"c.{form.__name__.replace('comma', 'csv')}", b"\xef\xbb\xbf" + form(PAIRS))
+            assert read(path)[0] == PAIRS[0]
+
+    def test_one_of_100_kilobytes_is_read_whole(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "c.tsv", tsv([("x" * 100_000, "y"), ("a", "b")]))
+        assert read(path) == [("x" * 100_000, "y"), ("a", "b")]
+
+
+class TestColumnsAndFields:
+    def test_names_in_the_first_line_are_obeyed(self, tmp_path: Path) -> None:
+        assert read(write(tmp_path / "a.tsv", b"id\tde\ten\n1\tHallo\tHello\n")) == [("Hello", "Hallo")]
+        assert read(write(tmp_path / "a.csv", b"Target,Source\nHallo,Hello\n")) == [("Hello", "Hallo")]
+
+    def test_further_columns_are_left_out(self, tmp_path: Path) -> None:
+        assert read(write(tmp_path / "a.tsv", b"Hello\tHallo\tCC-BY\n")) == [("Hello", "Hallo")]
+
+    @pytest.mark.parametrize("mark", ",;\t")
+    def test_csv_is_separated_by_what_its_first_line_has(self, tmp_path: Path, mark: str) -> None:
+        assert read(write(tmp_path / "a.csv", f'Hello{mark}"Hal{mark}lo"\r\n'.encode())) == [("Hello", f"Hal{mark}lo")]
+
+    def test_a_quoted_field_may_hold_line_breaks(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.csv", b'"one\ntwo",x\r\nthree,y\r\n')
+        assert read(path) == [("one\ntwo", "x"), ("three", "y")]
+        assert [line for block in blocks(path) for line in block.lines] == [1, 3]
+
+    def test_a_quotation_mark_in_tsv_is_text(self, tmp_path: Path) -> None:
+        assert read(write(tmp_path / "a.tsv", b'"Hello\tHallo"\n')) == [('"Hello', 'Hallo"')]
+
+    @pytest.mark.parametrize(
+        "record",
+        [
+            {"en": "Hello", "de": "Hallo"},
+            {"source": "Hello", "target": "Hallo"},
+            {"tgt": "Hallo", "src": "Hello", "id": 7},
+            {"translation": {"de": "Hallo", "en": "Hello"}},
+            ["Hello", "Hallo"],
+        ],
+    )
+    def test_json_fields(self, tmp_path: Path, record: object) -> None:
+        assert read(write(tmp_path / "a.jsonl", json.dumps(record).encode())) == [("Hello", "Hallo")]
+
+    def test_json_may_escape_half_a_character(self, tmp_path: Path) -> None:
+        assert read(write(tmp_path / "a.jsonl", b'["\\ud83d\\ude00 \\ud83d", "x"]')) == [("😀 \ud83d", "x")]
+
+
+class TestTmx:
+    def test_languages_are_chosen_with_or_without_a_region(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tmx", tmx([("Hello", "Hallo")], "EN_gb", "de-AT"))
+        assert read(path) == [("Hello", "Hallo")]
+        assert list(corpus.read(path, source_language="de", target_language="en-GB")) == [("Hallo", "Hello")]
+
+    def test_without_names_the_header_says_which_is_the_source(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tmx", tmx([("Hallo", "Hello")], "de", "en"))
+        assert list(corpus.read(path)) == [("Hello", "Hallo")]
+        assert corpus.languages_from(path) == ("en", "de")
+
+    def test_codes_in_a_segment_are_no_text(self, tmp_path: Path) -> None:
+        data = tmx([("SEGMENT", "x")]).replace(
+            b"SEGMENT",
+            b'<bpt i="1">&lt;b&gt;</bpt>Bold<ept i="1">&lt;/b&gt;</ept> and <hi>high</hi><ph><sub>no</sub></ph>',
+        )
+        assert read(write(tmp_path / "a.tmx", data)) == [("Bold and high", "x")]
+
+    def test_a_unit_without_one_side_is_half_empty(self, tmp_path: Path) -> None:
+        data = tmx([("Hello", "Hallo"), ("Bye", "X")]).replace(b'"de"><seg>X', b'"fr"><seg>X')
+        assert read(write(tmp_path / "a.tmx", data)) == [("Hello", "Hallo"), ("Bye", "")]
+
+    def test_utf_16_is_xml_too(self, tmp_path: Path) -> None:
+        data = tmx(PAIRS).decode().replace('version="1.0"', 'version="1.0" encoding="UTF-16"').encode("utf-16")
+        assert read(write(tmp_path / "a.tmx", data)) == PAIRS
+
+    def test_lines_are_those_of_the_units(self, tmp_path: Path) -> None:
+        assert [line for block in blocks(write(tmp_path / "a.tmx", tmx(PAIRS))) for line in block.lines][:3] == [
+            4,
+            6,
+            8,
+        ]
+
+
+def refused(*paths: Path | str) -> str:
+    with pytest.raises(CorpusError) as caught:
+        read(*paths)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "Received: " in message
+    return message
+
+
+class TestRefused:
+    def test_a_missing_file(self, tmp_path: Path) -> None:
+        assert refused(tmp_path / "no.tsv") == f"A corpus must be a file that exists. Received: {tmp_path / 'no.tsv'}"
+
+    def test_a_directory(self, tmp_path: Path) -> None:
+        assert refused(tmp_path) == f"A corpus must be a file. Received: {tmp_path} (a directory)"
+
+    def test_files_of_different_length(self, tmp_path: Path) -> None:
+        one, two = write(tmp_path / "a.en", b"a\n" * 12_345), write(tmp_path / "a.de", b"x\n" * 12_344)
+        assert refused(one, two) == (
+            f"Two aligned files must have equally many lines. Received: {one} with 12,345 and {two} with 12,344"
+        )
+        assert "with 0 and" in refused(write(tmp_path / "b.en", b""), two)
+
+    def test_a_line_that_is_not_utf_8(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", b"a\tb\n" * 99 + b"\xff\tb\n")
+        assert refused(path) == f"Text must be UTF-8. Received: {path}:100"
+
+    def test_an_8_bit_encoding(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.de", "schön\nüber\nGröße\n".encode("cp1252"))
+        assert refused(path, path) == (
+            f"A corpus must be text in UTF-8. Received: {path}:1 "
+            "(3 of the first 3 lines are not: Windows-1252 perhaps; iconv -f WINDOWS-1252 -t UTF-8 would convert that)"
+        )
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+    def test_utf_16(self, tmp_path: Path, encoding: str) -> None:
+        path = write(tmp_path / "a.tsv", "Hello\tHallo\n".encode(encoding))
+        assert "UTF-16" in refused(path)
+        assert f"{path}:1 " in refused(path)
+
+    def test_binary_bytes(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.en", bytes(range(1, 256)) * 50)
+        assert "a binary file" in refused(path, path)
+        assert "zero bytes" in refused(write(path, bytes(1000)), path)
+
+    @pytest.mark.parametrize("packing", [packing for packing in PACKERS if packing])
+    def test_a_truncated_compressed_file(self, tmp_path: Path, packing: str) -> None:
+        whole = PACKERS[packing](tsv([(f"{hash(str(n))}", f"{n * n}") for n in range(6_000)]))
+        path = write(tmp_path / f"a.tsv{packing}", whole[: len(whole) // 2])
+        assert refused(path).startswith("A file must be readable to its end. Received: ")
+
+    @pytest.mark.parametrize("packing", [packing for packing in PACKERS if packing])
+    def test_a_damaged_compressed_file(self, tmp_path: Path, packing: str) -> None:
+        data = bytearray(PACKERS[packing](tsv([(f"{n * 7919}", f"{n * n}") for n in range(6_000)])))
+        data[len(data) // 2 : len(data) // 2 + 40] = bytes(40)
+        path = write(tmp_path / f"a.tsv{packing}", bytes(data))
+        try:
+            read(path)
+        except CorpusError as error:
+            assert "Received: " in str(error)
+        else:
+            assert packing == ".zst"  # frames without a checksum
+
+    @pytest.mark.parametrize(
+        ("name", "data", "must"),
+        [
+            ("a.tsv", b"no tab here\n" * 3, "A line of a TSV file must hold a source, a tab and a target"),
+            ("a.csv", b"one\ntwo\nthree\n", "A row of a CSV file must hold a source and a target"),
+            (
+                "a.jsonl",
+                b'{"en": 1, "de": 2}\n',
+                "A line of a JSONL file must be an object with two languages as fields",
+            ),
+            ("a.json", b'[\n{"en": "a", "de": "b"}\n]\n', "A line of a JSONL file must be an object"),
+            ("a.jsonl", b"[" * 100_000, "A line of a JSONL file must be an object"),
+        ],
+    )
+    def test_a_file_of_another_shape(self, tmp_path: Path, name: str, data: bytes, must: str) -> None:
+        path = write(tmp_path / name, data)
+        assert refused(path).startswith(must)
+        assert refused(path).endswith(f"Received: {path}:1")
+
+    def test_one_file_without_pairs(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.txt", b"one\ntwo\n")
+        assert refused(path) == f"One file of pairs must be TSV, CSV, JSONL or TMX. Received: {path}:1"
+
+    def test_standard_input_twice(self) -> None:
+        assert refused("-", "-") == "Two aligned files must be two files. Received: - and -"
+
+    def test_closed_standard_input(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        assert refused("-") == "Standard input must be open to be read. Received: -"
+
+    @pytest.mark.parametrize(
+        ("data", "must"),
+        [
+            (b"<tmx><body><tu>", "A TMX file must be well-formed XML"),
+            (tmx(PAIRS).replace(b"Hello", b"\xff"), "A TMX file must be well-formed XML"),
+            (
+                tmx(PAIRS).replace(b"Hello", b"&undeclared;").replace(b"<!DOCTYPE", b"<!--").replace(b'dtd">', b"-->"),
+                "",
+            ),
+            (b"<html><body>Hello</body></html>", "A TMX file must begin with <tmx>"),
+            (tmx(PAIRS, "fr", "it"), "A TMX file must hold pairs in en and de"),
+        ],
+    )
+    def test_tmx(self, tmp_path: Path, data: bytes, must: str) -> None:
+        assert refused(write(tmp_path / "a.tmx", data)).startswith(must)
+
+    def test_tmx_with_entities_expands_none(self, tmp_path: Path) -> None:
+        secret = write(tmp_path / "secret", b"PASSWORD")
+        bomb = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(12))
+        for declared in (
+            f'<!ENTITY a0 "ha">{bomb}',
+            f'<!ENTITY a12 SYSTEM "file://{secret}">',
+            '<!ENTITY % p "x"> %p;',
+        ):
+            data = (
+                tmx([("BOMB", "x")]).replace(b'SYSTEM "tmx14.dtd"', f"[{declared}]".encode()).replace(b"BOMB", b"&a12;")
+            )
+            path = write(tmp_path / "a.tmx", data)
+            assert refused(path) == f"A TMX file must declare no entities. Received: {path}:2"
+
+    def test_zstandard_without_its_library(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = write(tmp_path / "a.tsv.zst", b"\x28\xb5\x2f\xfd rest")
+        monkeypatch.setitem(sys.modules, "zstandard", None)
+        monkeypatch.setattr(sys, "version_info", (3, 13))
+        with pytest.raises(ImportError, match=r"a\.tsv\.zst needs zstandard: pip install 'seq2seq\[train\]'"):
+            read(path)
+
+
+class TestLanguagesFrom:
+    @pytest.mark.parametrize(
+        ("paths", "languages"),
+        [
+            (("a.en", "a.de"), ("en", "de")),
+            (("x/a.tok.en.gz", "y/b.de.txt.zst"), ("en", "de")),
+            (("a.pt-BR", "a.zh_Hans"), ("pt-BR", "zh_Hans")),
+            (("news.en-de.tsv",), ("en", "de")),
+            (("tatoeba_en-de.csv.gz",), ("en", "de")),
+        ],
+    )
+    def test_the_names_tell(self, paths: tuple[str, ...], languages: tuple[str, str]) -> None:
+        assert corpus.languages_from(*paths) == languages
+
+    @pytest.mark.parametrize("paths", [("a.txt", "b.txt"), ("a.en", "b.en"), ("a", "b.de"), ("a.tsv",), ("-",)])
+    def test_or_they_do_not(self, paths: tuple[str, ...]) -> None:
+        with pytest.raises(CorpusError, match="Two different languages must be given, or be the endings of the files"):
+            corpus.languages_from(*paths)
+
+
+SCRAPS = [*b'a \t \n " , ; \r \x00 \xff \xed\xa0\x80 \xe2\x80\xa8 { } [ ] : \xef\xbb\xbf 1e999'.split(b" ")]
+SCRAPS += rb'"en" "de" \ud800 <tmx> <tu> <seg> </seg> </tuv> </tu> </tmx> &amp; &x; <!--'.split()
+SCRAPS += [b'<tuv xml:lang="en">', b'<tuv xml:lang="de">']
+
+
+@pytest.mark.parametrize("ending", [".en", *FORMATS, ".txt", ".gz"])
+@given(
+    data=st.one_of(
+        st.binary(max_size=200),
+        st.lists(
+            st.sampled_from(SCRAPS),
+            max_size=40,
+        ).map(b"".join),
+    )
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_give_pairs_or_one_sentence(tmp_path: Path, ending: str, data: bytes) -> None:
+    path = write(tmp_path / f"fuzz{ending}", data)
+    paths = [path, write(tmp_path / "fuzz.de", b"x\n" * (data.count(b"\n") + bool(data[-1:] != b"\n" and data)))]
+    try:
+        found = read(*paths[: 2 if ending == ".en" else 1])
+    except CorpusError as error:
+        assert "Received: " in str(error)
+        assert "\n" not in str(error)
+    else:
+        assert all(isinstance(side, str) for pair in found for side in pair)
