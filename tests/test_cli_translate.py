@@ -197,6 +197,13 @@ def test_warnings_go_to_stderr_with_their_line(run):
     assert err == "seq2seq: warning: line 2: it is long\n"
 
 
+def test_a_line_that_would_fill_the_memory_is_refused(run, monkeypatch):
+    monkeypatch.setattr(streams, "LONGEST_LINE", 20)
+    code, out, err = run("translate", stdin=b"ab\n" + b"x" * 19 + b"\n" + b"y" * 30)
+    assert (code, out) == (3, b"ba\n" + b"x" * 19 + b"\n")
+    assert "A line must have at most 20 bytes. Received: standard input, line 3" in err
+
+
 def test_ten_thousand_lines_keep_order_and_count(run):
     lines = [str(n).encode() for n in range(10_000)]
     assert run("translate", stdin=b"\n".join(lines))[1].split() == [line[::-1] for line in lines]

@@ -17,6 +17,8 @@ from typing import Any, BinaryIO
 from seq2seq.cli.errors import DataError, UsageError, say
 
 BOM = b"\xef\xbb\xbf"
+LONGEST_LINE = 1 << 26
+"""Bytes; a file without line feeds must not fill the memory."""
 
 
 class Lines:
@@ -55,13 +57,18 @@ class Lines:
 
     def _read(self) -> bytes | None:
         try:
-            raw = self._stream.readline()
+            raw = self._stream.readline(LONGEST_LINE + 1)
         except OSError as error:
             self._error = DataError(f"Input must be a readable file. Received: {self.name} ({error.strerror})")
             return None
         if not raw:
             return None
         self.count += 1
+        if len(raw) > LONGEST_LINE:
+            self._error = DataError(
+                f"A line must have at most {LONGEST_LINE:,} bytes. Received: {self.name}, line {self.count}"
+            )
+            return None
         if self.count == 1:
             raw = raw.removeprefix(BOM)
         return raw.removesuffix(b"\n").removesuffix(b"\r")
