@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,18 @@ def tokens() -> tokenizer.Tokenizer:
 
 @functools.cache
 def graph() -> bytes:
+    """The compiled graph, from the folder for temporary files if it has been made of the same code before."""
+    package = Path(config.__file__).parent
+    code = b"".join(path.read_bytes() for path in (Path(__file__), package / "search.py", package / "inference.py"))
+    kept = Path(tempfile.gettempdir()) / f"seq2seq-scripted-{hashlib.sha256(code).hexdigest()[:16]}.tflite"
+    if not kept.exists():
+        partial = kept.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(compiled())
+        partial.replace(kept)
+    return kept.read_bytes()
+
+
+def compiled() -> bytes:
     """The compiled graph; its best translation is the source backwards, and the next best say i + 1 for a piece i."""
     tf = pytest.importorskip("tensorflow")
     from seq2seq import inference, search
@@ -88,8 +103,6 @@ def graph() -> bytes:
 
 def convert(module, *, eight_bit: bool = False) -> bytes:
     """A module with `translate` and `explain` as LiteRT's file."""
-    import tempfile
-
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:

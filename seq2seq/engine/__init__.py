@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from seq2seq import bundle
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, EngineError, Hypothesis
@@ -23,6 +24,7 @@ __all__ = [
     "Hypothesis",
     "LiteRTEngine",
     "TensorFlowEngine",
+    "bundle",
     "load",
 ]
 
