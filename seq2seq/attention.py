@@ -40,6 +40,9 @@ class Attention(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
 
+    def build(self, *_: object) -> None:
+        self.built = True
+
     def memory(self, values: tf.Tensor, mask: tf.Tensor) -> Memory:
         """Encoder outputs (B, S, D) and their mask (B, S), made ready to be asked."""
         return Memory(values, self.keys(values), mask)
@@ -65,29 +68,29 @@ class Attention(keras.layers.Layer):
 class DotAttention(Attention):
     """score = query . value (Luong, Pham and Manning 2015)."""
 
-    def keys(self, values):
+    def keys(self, values: tf.Tensor) -> tf.Tensor:
         return values
 
-    def score(self, query, keys):
+    def score(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
         return tf.matmul(query, keys, transpose_b=True)
 
 
 class GeneralAttention(DotAttention):
     """score = query . (W value) (Luong, Pham and Manning 2015)."""
 
-    def build(self, *_):
+    def build(self, *_: object) -> None:
         self.key = keras.layers.Dense(self.units, use_bias=False, name="key", dtype=self.dtype_policy)
         self.key.build((None, None, self.units))
         self.built = True
 
-    def keys(self, values):
+    def keys(self, values: tf.Tensor) -> tf.Tensor:
         return self.key(values)
 
 
 class AdditiveAttention(Attention):
     """score = v . tanh(W_q query + W_k value) (Bahdanau, Cho and Bengio 2015)."""
 
-    def build(self, *_):
+    def build(self, *_: object) -> None:
         self.query = keras.layers.Dense(self.units, name="query", dtype=self.dtype_policy)
         self.key = keras.layers.Dense(self.units, use_bias=False, name="key", dtype=self.dtype_policy)
         self.energy = keras.layers.Dense(1, use_bias=False, name="energy", dtype=self.dtype_policy)
@@ -95,9 +98,9 @@ class AdditiveAttention(Attention):
             layer.build((None, None, self.units))
         self.built = True
 
-    def keys(self, values):
+    def keys(self, values: tf.Tensor) -> tf.Tensor:
         return self.key(values)
 
-    def score(self, query, keys):
+    def score(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
         both = tf.expand_dims(self.query(query), 2) + tf.expand_dims(keys, 1)  # (B, T, S, D)
         return tf.squeeze(self.energy(tf.tanh(both)), -1)

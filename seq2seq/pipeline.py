@@ -149,11 +149,30 @@ def train(
 
 
 def _prepare(files: Files, run: Run, settings: Mapping[str, Any], say: Say) -> Config:
-    limits = config.build(dict(settings)).corpus
-    prepared = corpus.prepare(files, run.data, limits)
+    asked = config.build(dict(settings))
+    wanted = asked.corpus
+    prepared = corpus.prepare(
+        files.source,
+        files.target,
+        output=run.data,
+        source_language=asked.source_language,
+        target_language=asked.target_language,
+        cleaning=corpus.Cleaning(wanted.max_characters, wanted.max_ratio, wanted.unicode),
+        holdout=corpus.Holdout(
+            wanted.valid,
+            wanted.test,
+            asked.training.seed,
+            valid_files=(files.valid_source, files.valid_target) if files.valid_source else None,
+            test_files=(files.test_source, files.test_target) if files.test_source else None,
+        ),
+    )
+    if prepared.valid is None:
+        raise PipelineError("Training needs pairs to validate on; corpus.valid must be at least 1. Received: 0")
     say(str(prepared.report))
-    resolved = config.build(config.defaults(prepared.report.train), dict(settings))
-    run.config.write_text(config.dump(resolved), encoding="utf-8")
+    source, target = prepared.report.languages
+    languages = {"source_language": source, "target_language": target}
+    resolved = config.build(config.defaults(prepared.report.splits["train"]), dict(settings), languages)
+    _replace(run.config, config.dump(resolved).encode())
     return resolved
 
 
@@ -176,9 +195,7 @@ def _tokenizers(run: Run, resolved: Config, say: Say) -> tuple[Tokenizer, Tokeni
                 symbols=wanted.symbols,
                 form=resolved.corpus.unicode,
             )
-            partial = path.with_suffix(".partial")
-            partial.write_bytes(model)
-            partial.replace(path)
+            _replace(path, model)
         made.append(Tokenizer.load(path))
     return made[0], made[-1]
 
@@ -279,3 +296,10 @@ def _best(trainer: Trainer, judge: _Judge, resolved: Config) -> tuple[dict[str, 
     scores = {phrase: judge(inference.build(resolved, arrays))["bleu"] for phrase, arrays in rounded.items()}
     best = max(scores, key=lambda phrase: scores[phrase])
     return rounded[best], best
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes a file that is whole or absent."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)

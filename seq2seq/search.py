@@ -149,7 +149,7 @@ def _advance(step, now: BeamState, options: Options) -> BeamState:
     said = step(tf.reshape(now.tokens, (-1,)), now.model)
     pieces, log_probs = _continuations(said.logits, now, options)
     log_probs, choice = tf.math.top_k(log_probs, beam)  # (B, K) of (B, K K)
-    parents = choice // beam
+    parents = choice // (tf.shape(pieces)[1] // beam)
     tokens = _pick(pieces, choice)
     was_done = _pick(now.done, parents)
     lengths = _pick(now.lengths, parents) + tf.cast(tf.logical_not(was_done), tf.int32)
@@ -174,18 +174,22 @@ def _advance(step, now: BeamState, options: Options) -> BeamState:
 
 
 def _continuations(logits, now: BeamState, options: Options):
-    """The K best next pieces of each hypothesis and the log-probability with them, (B, K K) each."""
-    batch, beam = tf.shape(now.tokens)[0], options.beam
+    """The K best next pieces of each hypothesis and the log-probability with them, (B, K K) each.
+
+    Where the vocabulary is smaller than the beam, all pieces.
+    """
+    vocabulary = logits.shape[-1]
+    each = tf.minimum(options.beam, vocabulary)
     total = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
-    best, pieces = tf.math.top_k(logits + _forbidden(logits.shape[-1], now.t, options), beam)
-    gain = tf.reshape(best - total, tf.stack([batch, beam, beam]))
-    pieces = tf.reshape(pieces, tf.stack([batch, beam, beam]))
+    best, pieces = tf.math.top_k(logits + _forbidden(vocabulary, now.t, options), each)
+    shape = tf.stack([tf.shape(now.tokens)[0], options.beam, each])
+    gain, pieces = tf.reshape(best - total, shape), tf.reshape(pieces, shape)
     # An ended hypothesis has one continuation: itself.
     done = tf.expand_dims(now.done, -1)
-    stay = tf.cast(tf.minimum(tf.range(beam), 1), tf.float32) * NEVER
+    stay = tf.cast(tf.minimum(tf.range(each), 1), tf.float32) * NEVER
     gain = tf.where(done, stay + tf.zeros_like(gain), gain)
     pieces = tf.where(done, PAD, pieces)
-    flat = tf.stack([batch, beam * beam])
+    flat = tf.stack([shape[0], options.beam * each])
     return tf.reshape(pieces, flat), tf.reshape(gain + tf.expand_dims(now.log_probs, -1), flat)
 
 

@@ -1,0 +1,86 @@
+"""The loss and the learning rate, against numbers that can be computed by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
+
+from seq2seq import objective, training  # noqa: E402
+
+
+def test_uniform_logits_cost_log_v_whatever_the_smoothing():
+    for smoothing in (0.0, 0.1):
+        loss, likelihood = objective.smoothed_cross_entropy(tf.zeros((1, 2, 8)), [[5, 0]], smoothing)
+        np.testing.assert_allclose(loss, [[math.log(8), 0.0]], atol=1e-6)
+        np.testing.assert_allclose(likelihood, [[math.log(8), 0.0]], atol=1e-6)
+
+
+def test_smoothing_spreads_the_target_over_all_pieces():
+    random = np.random.default_rng(0)
+    logits = tf.constant(random.normal(size=(2, 3, 7)).astype("float32"))
+    target = tf.constant([[4, 5, 0], [6, 3, 2]])
+    labels = tf.one_hot(target, 7) * 0.8 + 0.2 / 7
+    mask = tf.cast(target != 0, tf.float32)
+
+    def plain(z):
+        return -tf.reduce_sum(labels * tf.nn.log_softmax(z), axis=-1) * mask
+
+    def gradient(function):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            value = tf.reduce_sum(function(logits) ** 2)
+        return tape.gradient(value, logits)
+
+    ours, likelihood = objective.smoothed_cross_entropy(logits, target, 0.2)
+    np.testing.assert_allclose(ours, plain(logits), atol=1e-5)
+    np.testing.assert_allclose(
+        gradient(lambda z: objective.smoothed_cross_entropy(z, target, 0.2)[0]), gradient(plain), atol=1e-5
+    )
+    expected = -tf.gather(tf.nn.log_softmax(logits), target, batch_dims=2) * mask
+    np.testing.assert_allclose(likelihood, expected, atol=1e-5)
+
+
+def test_loss_for_compile_is_the_mean_over_pieces():
+    logits = tf.random.stateless_normal((2, 3, 7), (1, 2))
+    target = np.array([[4, 5, 0], [6, 0, 0]])
+    rows, _ = objective.smoothed_cross_entropy(logits, tf.constant(target, tf.int32), 0.1)
+    assert float(objective.Smoothed(0.1)(target, logits)) == pytest.approx(float(tf.reduce_sum(rows)) / 3)
+
+
+def test_perplexity():
+    assert objective.perplexity(10 * math.log(4), 10) == pytest.approx(4)
+    assert objective.perplexity(1e9, 1) == math.inf
+
+
+def rate(decay: str, step: int) -> float:
+    return float(objective.WarmUp(1.0, 0.1, warmup=10, total=110, decay=decay)(step))
+
+
+def test_schedules_rise_together_and_fall_as_named():
+    for decay in ("cosine", "inverse_sqrt", "constant"):
+        assert rate(decay, 0) == pytest.approx(0.1)
+        assert rate(decay, 9) == pytest.approx(1.0)
+    assert rate("cosine", 60) == pytest.approx(0.55, abs=0.01)
+    assert rate("cosine", 110) == pytest.approx(0.1)
+    assert rate("cosine", 10_000) == pytest.approx(0.1)
+    assert rate("inverse_sqrt", 40) == pytest.approx(0.5)
+    assert rate("constant", 1000) == pytest.approx(1.0)
+
+
+def test_fused_adam_is_adam():
+    random = np.random.default_rng(0)
+    gradients = [random.normal(size=(3, 4)).astype("float32") for _ in range(10)]
+    ends = []
+    for kind in (keras.optimizers.Adam, training.FusedAdam):
+        variable = keras.Variable(np.ones((3, 4), "float32"))
+        optimizer = kind(1e-2, beta_2=0.998, epsilon=1e-8)
+        optimizer.build([variable])
+        for gradient in gradients:
+            optimizer.apply([tf.constant(gradient)], [variable])
+        ends.append(variable.numpy())
+    np.testing.assert_allclose(ends[1], ends[0], atol=1e-5)

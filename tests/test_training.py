@@ -1,0 +1,167 @@
+"""The loop: it learns, it stops and goes on exactly, it keeps the best, it says what went wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
+
+from seq2seq import batches, checkpoint, training  # noqa: E402
+from seq2seq.batches import Pairs, Side  # noqa: E402
+from seq2seq.config import ModelConfig, TrainingConfig  # noqa: E402
+from seq2seq.model import Seq2Seq  # noqa: E402
+from seq2seq.training import Interrupted, Trainer, TrainingError  # noqa: E402
+
+V = 12
+
+
+def corpus(count=60, seed=0) -> Pairs:
+    """Copy the source: a task that a few steps begin to learn."""
+    random = np.random.default_rng(seed)
+    rows = [np.array([*random.integers(4, V, random.integers(1, 6)), 3], np.int32) for _ in range(count)]
+    side = Side(np.concatenate(rows), np.cumsum([0, *map(len, rows)]))
+    return Pairs(side, side)
+
+
+def network() -> Seq2Seq:
+    keras.utils.set_random_seed(1)
+    return Seq2Seq(ModelConfig(embedding=5, units=8, dropout=0.3, word_dropout=0.1), V)
+
+
+def settings(**changes) -> TrainingConfig:
+    return TrainingConfig(**{"epochs": 3, "batch_tokens": 60, "warmup_steps": 3, "average": 2, **changes})
+
+
+class Stop(keras.callbacks.Callback):
+    """Sends this process a signal after a number of batches, as Ctrl-C would."""
+
+    def __init__(self, after: int, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.left, self.number = after, number
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)
+
+
+def trainer(folder: Path, *, callbacks=(), bleu=None, **changes) -> Trainer:
+    scores = iter(bleu or range(1000))
+    return Trainer(
+        network(), settings(**changes), folder, evaluate=lambda _: {"bleu": float(next(scores))}, callbacks=callbacks
+    )
+
+
+def weights(made: Trainer) -> list[np.ndarray]:
+    return [np.array(weight) for weight in made.model.weights]
+
+
+@pytest.mark.parametrize("stops", [[1], [4], [2, 3]], ids=str)
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path, stops):
+    pairs = corpus()
+    whole = trainer(tmp_path / "whole")
+    history = whole.run(pairs, pairs).history
+    for after in stops:
+        stopped = trainer(tmp_path / "parts", callbacks=[Stop(after)])
+        with pytest.raises(Interrupted):
+            stopped.run(pairs, pairs, resume=True)
+    keras.utils.set_random_seed(99)  # whatever another process did to the global seed must not matter
+    resumed = trainer(tmp_path / "parts")
+    again = resumed.run(pairs, pairs, resume=True).history
+    for one, other in zip(weights(whole), weights(resumed), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [entry["loss"] for entry in history] == pytest.approx([entry["loss"] for entry in again], rel=1e-12)
+
+
+def test_sigterm_stops_as_ctrl_c_does(tmp_path):
+    with pytest.raises(Interrupted):
+        trainer(tmp_path, callbacks=[Stop(1, signal.SIGTERM)]).run(corpus(), corpus())
+    assert (tmp_path / training.LATEST).exists()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_loss_falls(tmp_path):
+    history = trainer(tmp_path, epochs=8, learning_rate=0.01).run(corpus(), corpus(seed=1)).history
+    assert history[-1]["loss"] < 0.9 * history[0]["loss"]
+    assert history[-1]["valid_perplexity"] < history[0]["valid_perplexity"]
+
+
+def test_it_stops_when_bleu_has_not_risen(tmp_path):
+    standing = trainer(tmp_path, epochs=9, patience=2, bleu=[1, 5, 4, 3, 9]).run(corpus(), corpus())
+    assert standing.epoch == 4
+    assert standing.best(2) == [2, 3]
+
+
+def test_the_best_epochs_are_kept_and_averaged(tmp_path):
+    made = trainer(tmp_path, epochs=4, bleu=[3, 9, 1, 7])
+    made.run(corpus(), corpus())
+    assert sorted(file.name for file in tmp_path.glob("epoch-*")) == ["epoch-02.safetensors", "epoch-04.safetensors"]
+    mean = made.averaged([2, 4])
+    two, four = (checkpoint.load(tmp_path / f"epoch-{epoch:02d}.safetensors")[0] for epoch in (2, 4))
+    for name, array in mean.items():
+        np.testing.assert_allclose(array, (two[name] + four[name]) / 2, atol=1e-7)
+    assert set(mean) == {weight.path for weight in made.model.weights}
+
+
+def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path):
+    made = trainer(tmp_path)
+    made.model.weights[0].assign(np.full(made.model.weights[0].shape, np.nan))
+    with pytest.raises(TrainingError, match=r"The loss must stay finite; lower training.learning_rate. Received: nan"):
+        made.run(corpus(), corpus())
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    with pytest.raises(Interrupted):
+        trainer(tmp_path, callbacks=[Stop(1)]).run(corpus(), corpus())
+    other = Trainer(Seq2Seq(ModelConfig(embedding=6, units=8), V), settings(), tmp_path, evaluate=lambda _: {"bleu": 0})
+    with pytest.raises(checkpoint.CheckpointError, match=r"must have shape .* Received: "):
+        other.run(corpus(), corpus(), resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    (tmp_path / training.LATEST).write_bytes(b"\x10\0\0\0\0\0\0\0not a checkpoint")
+    with pytest.raises(checkpoint.CheckpointError, match=r"must be a whole safetensors file. Received: "):
+        trainer(tmp_path).run(corpus(), corpus(), resume=True)
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "file.safetensors"
+    checkpoint.save(path, {"a": np.ones(3)}, {"epoch": 1})
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(checkpoint.CheckpointError, match=r"must fit on its disk. Received: .*No space left"):
+        checkpoint.save(path, {"a": np.zeros(3)}, {"epoch": 2})
+    arrays, state = checkpoint.load(path)
+    assert state == {"epoch": 1} and arrays["a"].tolist() == [1, 1, 1]
+    assert [file.name for file in tmp_path.iterdir()] == ["file.safetensors"]
+
+
+def test_valid_perplexity_is_that_of_all_pairs_whatever_the_batches():
+    model, pairs = network(), corpus(20)
+    together = training.valid_perplexity(model, pairs, 4000)
+    assert training.valid_perplexity(model, pairs, 10) == pytest.approx(together, rel=1e-5)
+
+
+def test_the_step_scales_by_tokens_not_by_padding():
+    model, pairs = network(), corpus(4)
+    made = batches.batch(pairs, np.arange(4))
+    wider = batches.Batch(*(np.pad(block, ((0, 0), (0, 8))) for block in made))
+    losses = []
+    for batch in (made, wider):
+        fresh = network()
+        config = settings(label_smoothing=0.0)
+        adam = training.optimizer(config, 10)
+        adam.build(fresh.trainable_variables)
+        sums, norm = training.step_function(fresh, adam, config)(*batch)
+        losses.append((float(sums[2]), float(norm)))
+    assert losses[0][0] == losses[1][0]
+    assert model.count_params() == fresh.count_params()
