@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -37,7 +40,7 @@ ROWS = {
     "engine": "bundle config inference",
     "translator": "engine tokenizer config explanation",
     "export": "config inference bundle tokenizer",
-    "release": "config bundle card inference export",
+    "release": "config bundle card evaluation translator inference export",
     "documents": "translator",
     "web": "translator explanation documents",
 }
@@ -61,8 +64,8 @@ def is_noun(name: str) -> bool:
     return (PACKAGE / f"{name}.py").exists() or (PACKAGE / name).is_dir()
 
 
-def imported(path: Path) -> set[str]:
-    """The nouns of ours that a file imports, inside functions too."""
+def imports(path: Path) -> list[str]:
+    """The modules that a file imports, inside functions too."""
     names: list[str] = []
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
@@ -71,6 +74,12 @@ def imported(path: Path) -> set[str]:
             names += [f"seq2seq.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names.append(node.module or "")
+    return names
+
+
+def imported(path: Path) -> set[str]:
+    """The nouns of ours among them."""
+    names = imports(path)
     ours = {name.split(".")[1] for name in names if name.startswith("seq2seq.")}
     return {name for name in ours if is_noun(name)} - {noun(path)}
 
@@ -181,3 +190,17 @@ def test_importing_is_silent_and_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*[name for name in {heavy.split()} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (result.stdout, result.stderr) == ("\n", ""), "stdout names what was loaded"
+
+
+DISTRIBUTIONS = {"yaml": "pyyaml"}  # where the name to import is not the name to install
+OWN = {"seq2seq", "compression"}  # the second is Python 3.14's
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    names = {re.split(r"[^\w-]", entry)[0].replace("-", "_").lower() for entry in declared}
+    for path in FILES:
+        found = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - OWN
+        missing = {name for name in found if DISTRIBUTIONS.get(name, name) not in names}
+        assert not missing, f"{path.name} imports {sorted(missing)}"
