@@ -1,0 +1,131 @@
+"""How good translations are: BLEU, chrF and TER with their signatures, and whether a difference means anything.
+
+It hands texts to sacreBLEU, whose numbers anyone can repeat; it does not know where the texts come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+METRICS = ("BLEU", "chrF", "TER")
+
+
+class EvaluationError(ValueError):
+    """Texts cannot be scored as they are, or sacreBLEU is missing."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one system on one test set, from 0 to 100; TER can be higher."""
+
+    bleu: float
+    """Share of words and word sequences that stand in the reference; higher is better."""
+    chrf: float
+    """The same of characters; higher is better."""
+    ter: float
+    """Edits it would take to make the reference, for every 100 words; lower is better."""
+    signatures: dict[str, str]
+    """By "bleu", "chrf" and "ter", what a number must be quoted with: tokenisation, case, version."""
+    sentences: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two systems under one metric."""
+
+    metric: str
+    first: float
+    second: float
+    first_interval: float
+    """Half the width of the 95 % confidence interval around the first system's score."""
+    second_interval: float
+    p_value: float
+    """Probability of a difference of this size or more if the systems were equally good."""
+    signature: str
+
+    def __str__(self) -> str:
+        first = f"{self.first:6.2f} ± {self.first_interval:.2f}"
+        second = f"{self.second:6.2f} ± {self.second_interval:.2f}"
+        return f"{self.metric:<4}  {first}  {second}  p = {self.p_value:.3f}"
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The outcome of a paired bootstrap test; `str` of it is a table with a row for each metric."""
+
+    comparisons: tuple[Comparison, ...]
+    samples: int
+
+    def __str__(self) -> str:
+        return "\n".join(str(each) for each in self.comparisons)
+
+
+def score(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
+    """Corpus scores, cased and detokenised, with sacreBLEU's defaults.
+
+    Arguments:
+        hypotheses: translations, one a sentence.
+        references: what they should be, in the same order.
+
+    Raises:
+        EvaluationError: there are none, or not as many of the one as of the other, or sacreBLEU is not installed.
+    """
+    _check(references, hypotheses)
+    results, signatures = {}, {}
+    for name, metric in _metrics().items():
+        results[name.lower()] = metric.corpus_score(list(hypotheses), [list(references)]).score
+        signatures[name.lower()] = str(metric.get_signature())
+    return Scores(**results, signatures=signatures, sentences=len(references))
+
+
+def bootstrap(
+    hypotheses_a: Sequence[str], hypotheses_b: Sequence[str], references: Sequence[str], *, samples: int = 1000
+) -> Bootstrap:
+    """Compares two systems by paired bootstrap resampling, with sacreBLEU's own code.
+
+    The sentences are drawn anew `samples` times with repetition, from a seed that stands in the signature, so the same
+    texts give the same numbers.
+
+    Raises:
+        EvaluationError: as for `score`.
+
+    Source: Koehn 2004, "Statistical significance tests for machine translation evaluation".
+    """
+    _check(references, hypotheses_a, hypotheses_b)
+    metrics = _metrics()
+    from sacrebleu.significance import PairedTest
+
+    systems: list[tuple[str, Sequence[str]]] = [("first", list(hypotheses_a)), ("second", list(hypotheses_b))]
+    test = PairedTest(systems, metrics, [list(references)], test_type="bs", n_samples=samples)
+    signatures, results = cast("tuple[dict[str, Any], dict[str, Any]]", test())
+    same = systems[0][1] == systems[1][1]  # sacreBLEU finds the difference of a text from itself significant
+    comparisons = []
+    for name, (key, signature) in zip(METRICS, signatures.items(), strict=True):
+        first, second = results[key]
+        p_value = 1.0 if same else float(second.p_value)
+        intervals = float(first.ci), float(second.ci)
+        comparisons.append(Comparison(name, first.score, second.score, *intervals, p_value, str(signature)))
+    return Bootstrap(tuple(comparisons), samples)
+
+
+def _metrics() -> dict[str, Any]:
+    try:
+        from sacrebleu.metrics import BLEU, CHRF, TER
+    except ImportError:
+        raise EvaluationError(
+            "Scores need sacreBLEU: pip install 'seq2seq[train]'. Received: an environment without it"
+        ) from None
+    return dict(zip(METRICS, (BLEU(), CHRF(), TER()), strict=True))
+
+
+def _check(references: Sequence[str], *systems: Sequence[str]) -> None:
+    for hypotheses in systems:
+        if len(hypotheses) != len(references):
+            raise EvaluationError(
+                "There must be a reference for each translation. "
+                f"Received: {len(hypotheses)} translations, {len(references)} references"
+            )
+    if not references:
+        raise EvaluationError("There must be a sentence to score. Received: none")
