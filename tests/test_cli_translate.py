@@ -12,25 +12,17 @@ import pytest
 from seq2seq import cli
 from seq2seq.cli import shell, streams
 from seq2seq.config import Config, SearchConfig
+from seq2seq.engine import EngineError
+from seq2seq.translator import Candidate, Translation
 
 
-@dataclass(frozen=True)
-class Candidate:
-    text: str
-    score: float
-    log_prob: float
-    pieces: tuple[str, ...]
-    finished: bool = True
+def translation(source, candidates, warnings=()):
+    """What the library gives; a text without words has itself as its one candidate."""
+    best = candidates[0]
+    return Translation(source, best.text, best.score, tuple(candidates), (), tuple(warnings), "stand-in")
 
 
-@dataclass(frozen=True)
-class Translation:
-    source: str
-    text: str
-    score: float
-    hypotheses: tuple[Candidate, ...]
-    warnings: tuple[str, ...] = ()
-    engine: str = "stand-in"
+WARNED = "seq2seq: warning: line {}: warning {}\n"
 
 
 class Explanation:
@@ -54,9 +46,9 @@ class Reverser:
         if text == "interrupt":
             raise KeyboardInterrupt
         if not text.strip():
-            return Translation(text, text, 0.0, ())
-        best = tuple(Candidate(text[::-1] + "!" * n, -0.5 - n, -1.0 - n, tuple(text)) for n in range(search.n_best))
-        return Translation(text, best[0].text, best[0].score, best, ("it is long",) if len(text) > 50 else ())
+            return translation(text, [Candidate(text, 0.0, 0.0, (), True)])
+        best = [Candidate(text[::-1] + "!" * n, -0.5 - n, -1.0 - n, tuple(text), True) for n in range(search.n_best)]
+        return translation(text, best, [f"warning {n}" for n in range(len(text) // 50)])
 
     def stream(self, lines, *, search: SearchConfig):
         held = []
@@ -69,6 +61,8 @@ class Reverser:
 
     def explain(self, text: str, *, search: SearchConfig) -> Explanation:
         self.searches.append(search)
+        if len(text) > 50:
+            raise EngineError("A source must have at most 256 pieces. Received: 300")
         return Explanation(text)
 
 
@@ -136,7 +130,9 @@ def test_the_position_of_the_byte_is_named(run):
 
 
 def test_a_line_feed_in_a_translation_does_not_make_two_lines(run, translator, monkeypatch):
-    monkeypatch.setattr(Reverser, "__call__", lambda self, text, search: Translation(text, "a\nb", 0.0, ()))
+    monkeypatch.setattr(
+        Reverser, "__call__", lambda self, text, search: translation(text, [Candidate("a\nb", 0.0, 0.0, (), True)])
+    )
     assert run("translate", stdin=b"x\ny\n") == (0, b"a b\na b\n", "")
 
 
@@ -159,14 +155,13 @@ def test_json_holds_everything(run):
     assert first["hypotheses"][1] == {"text": "é!", "score": -1.5, "log_prob": -2.0, "pieces": ["é"], "finished": True}
     assert first["warnings"] == []
     assert first["engine"] == "stand-in"
-    assert blank["hypotheses"] == []
+    assert [h["text"] for h in blank["hypotheses"]] == [""]
     assert "é".encode() in out
 
 
 def test_json_has_no_number_that_json_has_not(run, monkeypatch):
-    monkeypatch.setattr(
-        Reverser, "__call__", lambda self, text, search: Translation(text, "", float("-inf"), (), ("nan",))
-    )
+    endless = Candidate("", float("-inf"), float("nan"), (), False)
+    monkeypatch.setattr(Reverser, "__call__", lambda self, text, search: translation(text, [endless]))
     _, out, _ = run("translate", "--json", stdin=b"x\n")
     assert json.loads(out, parse_constant=lambda name: pytest.fail(name))["score"] is None
 
@@ -191,10 +186,18 @@ def test_more_best_than_beams_is_a_usage_error(run):
 
 
 def test_warnings_go_to_stderr_with_their_line(run):
-    code, out, err = run("translate", stdin=b"a\n" + b"x" * 100_000 + b"\n")
-    assert code == 0
-    assert out == b"a\n" + b"x" * 100_000 + b"\n"
-    assert err == "seq2seq: warning: line 2: it is long\n"
+    assert run("translate", stdin=b"a\n" + b"x" * 60) == (0, b"a\n" + b"x" * 60 + b"\n", WARNED.format(2, 0))
+
+
+def test_a_long_line_does_not_flood_stderr(run):
+    code, out, err = run("translate", stdin=b"x" * 100_000 + b"\n")
+    assert (code, out) == (0, b"x" * 100_000 + b"\n")
+    assert err == (
+        "".join(WARNED.format(1, n) for n in range(3))
+        + "seq2seq: warning: line 1: and 1997 more of this line; --json has them all\n"
+    )
+    out = run("translate", "--json", stdin=b"x" * 100_000 + b"\n")[1]
+    assert len(json.loads(out)["warnings"]) == 2000
 
 
 def test_a_line_that_would_fill_the_memory_is_refused(run, monkeypatch):
@@ -287,3 +290,10 @@ def test_explain_prints_one_object_a_line(run, translator):
     assert (code, err) == (0, "")
     assert [json.loads(line)["source"] for line in out.splitlines()] == ["ab", "", "cd"]
     assert translator.searches[0].beam == 2
+
+
+def test_explain_refuses_a_sentence_that_is_too_long_and_names_its_line(run):
+    code, out, err = run("explain", stdin=b"ab\n" + b"x" * 60 + b"\ncd\n")
+    assert code == 3
+    assert len(out.splitlines()) == 1
+    assert "at most 256 pieces. Received: 300 (standard input, line 2)" in err

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from seq2seq.cli import shell, streams
+from seq2seq.cli.errors import DataError
 from seq2seq.cli.shell import app
 
 
@@ -26,14 +27,19 @@ def explain(
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
-    """Look inside while it translates. One line in, one JSON object out: attention, alternatives, memory cell."""
+    """Look inside while it translates. A sentence in, a JSON object out: attention, alternatives, memory cell."""
     flags = shell.search_flags(
         beam=beam, greedy=greedy, length_penalty=length_penalty, coverage_penalty=coverage_penalty
     )
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads)
     search = shell.search_config(translator, flags)
+    from seq2seq.engine import EngineError
+
     with streams.output(output) as out:
         for line in lines:
-            streams.write(out, translator.explain(line, search=search).to_json())
+            try:
+                streams.write(out, translator.explain(line, search=search).to_json())
+            except EngineError as error:  # the model is well; the sentence is too long
+                raise DataError(f"{error} ({lines.name}, line {lines.count})") from None
         lines.check()

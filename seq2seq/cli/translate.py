@@ -5,6 +5,7 @@ It knows the forms of output; how a line is translated is the translator's.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +15,14 @@ from seq2seq.cli import errors, shell, streams
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from seq2seq.config import SearchConfig
     from seq2seq.translator import Translation, Translator
+
+
+WARNINGS = 3
+"""Most of them that are printed for one line; a line of a megabyte would have thousands."""
 
 
 @app.command()
@@ -59,8 +64,7 @@ def translate(
             progress.step()
             for line in form(translation, search.n_best):
                 streams.write(out, line)
-            for warning in translation.warnings:
-                errors.say("warning", f"line {progress.count}: {warning}")
+            _warn(progress.count, translation.warnings)
         lines.check()
 
 
@@ -69,6 +73,13 @@ def _translations(translator: Translator, lines: streams.Lines, search: SearchCo
         return translator.stream(lines, search=search)
     errors.say("note", "type a sentence and press Enter; Ctrl-D ends")
     return (translator(line, search=search) for line in lines)
+
+
+def _warn(line: int, warnings: Sequence[str]) -> None:
+    for warning in warnings[:WARNINGS]:
+        errors.say("warning", f"line {line}: {warning}")
+    if len(warnings) > WARNINGS:
+        errors.say("warning", f"line {line}: and {len(warnings) - WARNINGS} more of this line; --json has them all")
 
 
 def _plain(translation: Translation, n_best: int) -> list[str]:
@@ -81,11 +92,10 @@ def _scored(translation: Translation, n_best: int) -> list[str]:
 
 def _as_json(translation: Translation, n_best: int) -> list[str]:
     """One line whatever was asked for; the keys are the fields of the library's Translation."""
-    names = ("source", "text", "score", "warnings", "engine")
+    names = ("source", "text", "score", "hypotheses", "warnings", "engine")
     value: dict[str, Any] = {name: getattr(translation, name) for name in names}
-    fields = ("text", "score", "log_prob", "pieces", "finished")
-    best = [{name: getattr(candidate, name) for name in fields} for candidate in translation.hypotheses[:n_best]]
-    return [streams.to_json({**value, "hypotheses": best})]
+    value["hypotheses"] = [dataclasses.asdict(candidate) for candidate in translation.hypotheses[:n_best]]
+    return [streams.to_json(value)]
 
 
 def _candidates(translation: Translation, n_best: int) -> list[tuple[str, float]]:
