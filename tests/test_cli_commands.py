@@ -65,7 +65,7 @@ class Bundle(SimpleNamespace):
 
 class TestTrain:
     @pytest.fixture
-    def calls(self, stand_in):
+    def calls(self, stand_in, tmp_path):
         calls: list[dict] = []
 
         def train(files, output, **rest):
@@ -73,7 +73,8 @@ class TestTrain:
             calls.append({"files": files, "output": output, **rest})
             return Bundle(path=output / "model")
 
-        stand_in("pipeline", train=train, Files=lambda *paths: paths)
+        run = SimpleNamespace(config=SimpleNamespace(exists=lambda: (tmp_path / "r" / "config.yaml").exists()))
+        stand_in("pipeline", train=train, Files=lambda *paths: paths, Run=lambda folder: run)
         return calls
 
     def test_files_become_a_model_folder_whose_path_is_the_data(self, calls, run, text, tmp_path):
@@ -104,8 +105,14 @@ class TestTrain:
         assert calls[0]["files"][2:] == (Path("v.en"), Path("v.de"), Path("t.tsv"), None)
         assert calls[0]["provenance"] == {"data": "my own", "licence": "CC0"}
 
-    def test_resume_needs_no_files(self, calls, run):
-        assert run("train", "--output", "r", "--resume")[0] == 0
+    def test_resume_needs_no_files_once_they_were_read(self, calls, run, tmp_path):
+        folder = tmp_path / "r"
+        folder.mkdir()
+        code, _, err = run("train", "--output", folder, "--resume")
+        assert code == 2
+        assert f"--source must be given again, the run stopped before it was read. Received: {folder}" in err
+        (folder / "config.yaml").touch()
+        assert run("train", "--output", folder, "--resume")[0] == 0
         assert calls[0]["resume"] is True
 
     @pytest.mark.parametrize(
@@ -259,6 +266,13 @@ class TestEvaluate:
         code, _, err = run("evaluate", "model", "--source", text("s", "a", "b"), "--reference", tmp_path / "r")
         assert code == 3
         assert f"{tmp_path / 'r'}, line 2" in err
+
+    def test_without_sacrebleu_nothing_is_translated_first(self, run, text, monkeypatch):
+        monkeypatch.setitem(sys.modules, "sacrebleu", None)
+        monkeypatch.setattr(Upper, "stream", lambda *_, **__: pytest.fail("it translated"))
+        code, _, err = run("evaluate", "m", "--source", text("s", "a"), "--reference", text("r", "a"))
+        assert code == 1
+        assert "this needs sacrebleu, which is not installed: pip install 'seq2seq[train]'" in err
 
 
 class TestExport:

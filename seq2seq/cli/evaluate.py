@@ -52,7 +52,9 @@ def evaluate(
         max_length=max_length,
     )
     sources, references = _pairs(source, reference)
-    from seq2seq import evaluation  # before the work: a missing package must not cost a test set's time
+    import sacrebleu  # noqa: F401 - before the work: where it is missing, that must not cost a test set's time
+
+    from seq2seq import evaluation
 
     card, hypotheses = _card(model, sources, references, shell.load(model, engine, threads), flags)
     if output is not None:
@@ -121,5 +123,6 @@ def _text(card: dict[str, Any]) -> str:
     ]
     text = shell.table(rows)
     if "against" in card:
-        text += f"\n\nagainst\n{_text(card['against'])}\n\npaired bootstrap\n{card['bootstrap']}"
+        text += f"\n\nagainst\n{_text(card['against'])}\n\n"
+        text += f"paired bootstrap: this model, the other, 95 % intervals\n{card['bootstrap']}"
     return text

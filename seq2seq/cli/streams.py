@@ -6,6 +6,7 @@ It knows files, terminals and pipes; it does not know what a line means.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import sys
@@ -104,7 +105,7 @@ def show(text: str) -> None:
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
-    """JSON that any reader accepts: NaN and infinities become null, paths and other objects their text."""
+    """JSON that any reader accepts: NaN and infinities become null, dataclasses become objects."""
     return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False, default=str)
 
 
@@ -189,6 +190,8 @@ def _standard(name: str) -> BinaryIO:
 
 
 def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

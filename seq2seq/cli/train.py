@@ -44,11 +44,15 @@ def train(
     """
     valid, test = shell.held_out(valid_source, valid_target, test_source, test_target)
     settings = _settings(configuration, assign or [])
-    if not resume:
+    if source is not None:
         _set_languages(settings, (source_lang, target_lang), source, target)
+    elif not resume:
+        raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
 
     from seq2seq import pipeline
 
+    if source is None and output.is_dir() and not pipeline.Run(output).config.exists():
+        raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
     files = pipeline.Files(source or Path("-"), target, *(valid or (None, None)), *(test or (None, None)))
     card = {name: value for name, value in (("data", data), ("licence", licence)) if value}
     model = pipeline.train(files, output, settings=settings, provenance=card, resume=resume, say=_say)
@@ -67,10 +71,8 @@ def _settings(path: Path | None, assign: list[str]) -> dict[str, Any]:
 
 
 def _set_languages(
-    settings: dict[str, Any], given: tuple[str | None, str | None], source: Path | None, target: Path | None
+    settings: dict[str, Any], given: tuple[str | None, str | None], source: Path, target: Path | None
 ) -> None:
-    if source is None:
-        raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
     names = ("source_language", "target_language")
     named = [flag or settings.get(name) for flag, name in zip(given, names, strict=True)]
     settings.update(zip(names, shell.languages((named[0], named[1]), source, target), strict=True))
