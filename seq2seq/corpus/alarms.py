@@ -37,7 +37,7 @@ def misaligned(alignment: Alignment) -> Iterator[str]:
                 "Has one side lost or gained a line?"
             )
         else:
-            yield f"{where} do not look like translations of each other, although other lines do."
+            yield f"{where} do not look like translations of each other, line by line."
     if len(spans) > 5:
         yield f"{len(spans) - 5} more stretches of lines look misaligned."
 
