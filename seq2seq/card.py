@@ -55,7 +55,7 @@ def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mappin
     Args:
         config: the resolved configuration.
         provenance: parameters, version, epochs, minutes, machine, averaged, pairs, and data (free text) and licence.
-        scores: test, engine, beam, bleu, chrf and their signatures.
+        scores: test, sentences, engine, beam, bleu, chrf and signatures, as `release` measures them.
     """
     rows = ["| test set | engine | beam | BLEU | chrF |", "|---|---|---|---|---|"]
     rows += [
@@ -63,7 +63,7 @@ def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mappin
         f"| {score['bleu']:.1f} | {score['chrf']:.1f} |"
         for score in scores
     ]
-    signatures = sorted({score[name] for score in scores for name in ("bleu_signature", "chrf_signature")})
+    signatures = sorted({score["signatures"][name] for score in scores for name in ("bleu", "chrf")})
     return _CARD.format(
         licence=provenance.get("licence") or "other",
         source=config.source_language,

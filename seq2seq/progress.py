@@ -22,7 +22,7 @@ class Bar(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         from tqdm import tqdm
 
-        self._total = (logs or {})["steps"]
+        self._total = int((logs or {})["steps"])
         self._bar = tqdm(
             total=self._total, unit="batch", leave=False, disable=not sys.stderr.isatty(), dynamic_ncols=True
         )
@@ -31,8 +31,8 @@ class Bar(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
         self._bar.set_description(f"epoch {epoch + 1}")
-        self._before = epoch * logs["batches"]
-        self._bar.update(self._before + logs["batch"] - self._bar.n)
+        self._before = epoch * int(logs["batches"])
+        self._bar.update(self._before + int(logs["batch"]) - self._bar.n)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
@@ -92,7 +92,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._start = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._start = epoch * (logs or {})["batches"]
+        self._start = epoch * int((logs or {})["batches"])
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         if (self._start + batch) % self._every == 0:

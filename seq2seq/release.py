@@ -74,7 +74,7 @@ def _scores(translator: Translator, name: str, pair: Pair, say: Callable[[str], 
         translations = [each.text for each in translator(list(pair[0]), search=search)]
         seconds = time.perf_counter() - begun
         scores = evaluation.score(translations, list(pair[1]))
-        row = {"test": name, "sentences": len(pair[0]), "engine": translator.engine_name, "beam": beam}
+        row = {"test": name, "engine": translator.engine_name, "beam": beam}
         row |= {"length_penalty": search.length_penalty, **dataclasses.asdict(scores), "seconds": round(seconds, 2)}
         say(f"{name}, {translator.engine_name}, beam {beam}: BLEU {row['bleu']:.1f}, chrF {row['chrf']:.1f}")
         rows.append(row)

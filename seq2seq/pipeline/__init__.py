@@ -1,0 +1,11 @@
+"""Raw text to a finished model folder in one call: prepare, tokenize, train, average, export, score.
+
+It owns the order of these and the layout of a run folder; each step is another module's.
+"""
+
+from __future__ import annotations
+
+from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
+from seq2seq.pipeline.train import train
+
+__all__ = ["Files", "Interrupted", "PipelineError", "Run", "train"]

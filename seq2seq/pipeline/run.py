@@ -1,0 +1,77 @@
+"""The run folder: what lies where in it.
+
+It owns names and whole-or-absent writing; it does not know how anything is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seq2seq.config import Config
+
+
+class PipelineError(ValueError):
+    """A run cannot start or go on."""
+
+
+class Interrupted(Exception):
+    """Someone stopped the run; the message says how to continue it."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The text to train on: two aligned files, or one file of pairs."""
+
+    source: Path
+    target: Path | None = None
+    valid_source: Path | None = None
+    valid_target: Path | None = None
+    test_source: Path | None = None
+    test_target: Path | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and what lies where in it."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model"
+
+    def sides(self, resolved: Config) -> tuple[str, str]:
+        """The tokenizer files of the source and the target."""
+        if resolved.tokenizer.joint:
+            return "tokenizer.model", "tokenizer.model"
+        return "tokenizer.source.model", "tokenizer.target.model"
+
+    def text(self, name: str, language: str) -> list[str]:
+        """The lines of one side of train, valid or test."""
+        return (self.data / f"{name}.{language}").read_text(encoding="utf-8").split("\n")[:-1]
+
+    def pair(self, name: str, resolved: Config) -> tuple[list[str], list[str]]:
+        """Both sides of train, valid or test; empty where there is none."""
+        if not (self.data / f"{name}.{resolved.source_language}").exists():
+            return [], []
+        return self.text(name, resolved.source_language), self.text(name, resolved.target_language)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Writes a file that is whole or absent."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)

@@ -1,0 +1,165 @@
+"""Training from raw text to a model folder, step by step.
+
+It owns the order; each step is another file's.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import seq2seq
+from seq2seq import batches, config, inference, progress, release, training
+from seq2seq.batches import Pairs
+from seq2seq.bundle import Bundle
+from seq2seq.config import Config
+from seq2seq.model import Seq2Seq
+from seq2seq.pipeline.judge import Judge
+from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
+from seq2seq.pipeline.start import start
+from seq2seq.tokenizer import Tokenizer
+from seq2seq.training import Trainer
+
+Say = Callable[[str], None]
+
+
+def train(
+    files: Files,
+    output: Path,
+    *,
+    settings: Mapping[str, Any],
+    provenance: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    say: Say = print,
+) -> Bundle:
+    """Trains a translator from raw text and writes its model folder, `output/model`.
+
+    Arguments:
+        files: the corpus; what is not given of valid and test is split off.
+        output: the run folder; it must not exist, or hold a run to resume.
+        settings: what differs from the defaults for a corpus of this size, as from `config.load`.
+        provenance: "data" and "licence" for the model card.
+        resume: go on where the run in `output` was stopped, whatever stopped it; the result is that of a run
+            that was never stopped.
+        say: called with each line of progress.
+
+    Raises:
+        PipelineError: `output` is in use, or there is nothing to resume.
+        Interrupted: SIGINT or SIGTERM came; the message says how to go on.
+        ConfigError, CorpusError, TokenizerError, TrainingError: from the step that failed.
+    """
+    run = Run(Path(output))
+    if resume and not run.folder.is_dir():
+        raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {output}")
+    if not resume and run.folder.exists() and any(run.folder.iterdir()):
+        raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {output}")
+    if not run.config.exists():
+        start(files, run, settings, say)
+    resolved = config.build(config.load(run.config))
+    tokenizers = [Tokenizer.load(run.folder / name) for name in run.sides(resolved)]
+    pairs, valid = _encode(run, resolved, tokenizers, say)
+    keras.utils.set_random_seed(resolved.training.seed)
+    model = _network(resolved, tokenizers)
+    _describe(resolved, model, pairs, say)
+    judge = Judge(run, resolved, tokenizers[1], valid)
+    trainer = _trainer(run, resolved, model, judge, say)
+    try:
+        standing = trainer.run(pairs, valid, resume=resume)
+    except training.Interrupted:
+        raise Interrupted(
+            f"stopped; everything is saved. Continue with the same command and --resume, in {output}"
+        ) from None
+    arrays, chosen = _best(trainer, judge, resolved)
+    facts = {
+        "version": seq2seq.__version__,
+        "pairs": len(pairs),
+        "parameters": model.count_params(),
+        "epochs": standing.epoch,
+        "minutes": standing.seconds / 60,
+        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
+        "averaged": chosen,
+        "history": standing.history,
+        **(provenance or {}),
+    }
+    tokenizer_files = {path.name: path for path in run.folder.glob("tokenizer*.model")}
+    tests = {name: run.pair(name, resolved) for name in ("valid", "test")}
+    return release.release(
+        run.model, resolved, arrays, tokenizers=tokenizer_files, tests=tests, provenance=facts, say=say
+    )
+
+
+def _encode(run: Run, resolved: Config, tokenizers: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs]:
+    languages = (resolved.source_language, resolved.target_language)
+
+    def pairs(name: str) -> Pairs:
+        sides = zip(languages, tokenizers, strict=True)
+        return Pairs(*(batches.encode(run.text(name, language), tokenizer) for language, tokenizer in sides))
+
+    everything = pairs("train")
+    kept = batches.within(everything, resolved.training.max_tokens)
+    if len(kept) < len(everything):
+        say(
+            f"{len(everything) - len(kept):,} pairs are left out: a side has more than training.max_tokens = "
+            f"{resolved.training.max_tokens} pieces"
+        )
+    return kept, pairs("valid")
+
+
+def _network(resolved: Config, tokenizers: Sequence[Tokenizer]) -> Seq2Seq:
+    sizes = [len(tokenizer) for tokenizer in tokenizers]
+    return Seq2Seq(
+        resolved.model,
+        sizes[0],
+        None if resolved.tokenizer.joint else sizes[1],
+        dtype=training.precision(resolved.training.precision),
+    )
+
+
+def _describe(resolved: Config, model: Seq2Seq, pairs: Pairs, say: Say) -> None:
+    sizes, training_ = resolved.model, resolved.training
+    say(
+        f"{len(pairs):,} pairs, {int(pairs.target.lengths.sum()):,} target pieces; "
+        f"{model.count_params():,} parameters: "
+        f"embedding {sizes.embedding}, units {sizes.units}, {sizes.encoder_layers} + {sizes.decoder_layers} layers, "
+        f"{sizes.attention} attention; up to {training_.epochs} epochs of {training_.batch_tokens:,}-token batches, "
+        f"{model.dtype_policy.name}"
+    )
+
+
+def _trainer(run: Run, resolved: Config, model: Seq2Seq, judge: Judge, say: Say) -> Trainer:
+    def history() -> Sequence[Mapping[str, float]]:
+        return trainer.standing.history
+
+    shown = [
+        progress.Bar(),
+        progress.Story(say, run.folder / "training.log", judge.samples),
+        progress.TensorBoard(run.folder / "tensorboard"),
+        progress.Curve(run.folder / "curve.png", history),
+    ]
+    trainer = Trainer(model, resolved.training, run.checkpoints, evaluate=judge, callbacks=shown)
+    return trainer
+
+
+def _best(trainer: Trainer, judge: Judge, resolved: Config) -> tuple[dict[str, np.ndarray], str]:
+    """The weights to ship, in float16, and a phrase that says which: the mean of the best epochs, or the best alone.
+
+    Rounded first, so that what is judged here, scored later and exported is the same.
+    """
+    several, one = trainer.standing.best(resolved.training.average), trainer.standing.best(1)
+    candidates = {f"the weights are those of epoch {one[0]}": one}
+    if len(several) > 1:
+        candidates = {
+            f"the weights are the average of epochs {', '.join(map(str, sorted(several)))}": several
+        } | candidates
+    rounded = {
+        phrase: {path: array.astype(np.float16) for path, array in trainer.averaged(epochs).items()}
+        for phrase, epochs in candidates.items()
+    }
+    scores = {phrase: judge(inference.build(resolved, arrays))["bleu"] for phrase, arrays in rounded.items()}
+    best = max(scores, key=lambda phrase: scores[phrase])
+    return rounded[best], best
