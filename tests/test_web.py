@@ -95,8 +95,8 @@ class TestPanels:
         steps, units = 4, 100
         encoder = np.zeros((1, 2, 6, steps, units), np.float32)
         encoder[:, :, panels.FORGET] = 0.25
-        encoder[:, :, panels.CELL, 3, 7] = 2.0  # unit 7 stores at the last piece, unit 9 at the second
-        encoder[:, :, panels.CELL, 1, 9] = -2.0
+        encoder[:, :, panels.STATE, 3, 7] = 2.0  # unit 7 stores at the last piece, unit 9 at the second
+        encoder[:, :, panels.STATE, 1, 9] = -2.0
         forward, backward = panels.memory(encoder)
         assert (forward["direction"], backward["direction"]) == ("forward", "backward")
         assert (forward["rows"], forward["units"]) == (panels.UNITS, units)
@@ -197,14 +197,19 @@ class TestRoom:
 
 
 class Server:
-    """A real server with the stand-in, in a process of its own."""
+    """A real server in a process of its own: with the stand-in, or with the arguments of app.py."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
-            [sys.executable, web_standin.__file__, str(self.port)],
+            [
+                sys.executable,
+                *(arguments or (web_standin.__file__,)),
+                *(["--port"] if arguments else []),
+                str(self.port),
+            ],
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(Path(service.__file__).parents[2])},
@@ -222,7 +227,7 @@ class Server:
     def wait(self) -> None:
         for _ in range(600):
             try:
-                self.get("/healthz")
+                self.get("/")
                 return
             except urllib.error.URLError:
                 assert self.process.poll() is None, self.process.communicate()[1]
@@ -332,7 +337,7 @@ def test_sigterm_lets_a_translation_in_flight_finish_and_ends_with_zero() -> Non
         server.wait()
         client = gradio_client.Client(server.url, verbose=False, analytics_enabled=False)
         job = client.submit("the key slowly", api_name="/translate")
-        time.sleep(0.5)
+        assert "translating slowly\n" in iter(server.process.stderr.readline, "")
         started = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - started < service.GRACE
@@ -340,3 +345,42 @@ def test_sigterm_lets_a_translation_in_flight_finish_and_ends_with_zero() -> Non
     finally:
         server.process.kill()
     assert "Traceback" not in server.error
+
+
+@needs_gradio
+def test_app_py_serves_the_model_that_ships(root: Path) -> None:
+    gradio_client = pytest.importorskip("gradio_client")
+    try:
+        service.pretrained()
+    except service.ServiceError:
+        pytest.skip("no model ships yet")
+    server = Server(str(root / "app.py"))
+    try:
+        server.wait()
+        client = gradio_client.Client(server.url, verbose=False, analytics_enabled=False)
+        assert "Hund" in client.predict("The dog is sleeping.", api_name="/translate")["text"]
+    finally:
+        assert server.stop() == 0
+
+
+class TestAppPy:
+    @staticmethod
+    def run(root: Path, *arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, str(root / "app.py"), *arguments], capture_output=True, text=True, timeout=120
+        )
+        return done.returncode, done.stderr
+
+    @needs_gradio
+    def test_a_taken_port_is_one_sentence_and_code_1(self, root: Path, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            code, said = self.run(root, str(tmp_path), "--port", str(taken.getsockname()[1]))
+        assert code == 1
+        assert "with a free port. Received: 127.0.0.1" in said
+        assert said.count("\n") == 1
+
+    @needs_gradio
+    def test_a_folder_that_is_no_model_is_one_sentence_and_code_4(self, root: Path, tmp_path: Path) -> None:
+        code, said = self.run(root, str(tmp_path), "--port", "0")
+        assert code == 4
+        assert "Traceback" not in said

@@ -132,7 +132,7 @@ def test_draws_attention_and_the_memory_cell(visit: Visit) -> None:
     assert visit.page.locator("svg.attention text.column").count() == 8
     visit.page.locator("svg.attention").focus()
     visit.page.keyboard.press("ArrowDown")
-    playwright.expect(visit.page.locator(".attended .reading")).to_contain_text("“wo” looks at Where")
+    playwright.expect(visit.page.locator(".attended .reading")).to_contain_text("“wo” (probability")
     painted = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(v => v > 0)"
     plates = visit.page.locator(".remembered canvas")
     assert plates.count() == 2
@@ -158,7 +158,7 @@ def test_greedy_beam_and_the_list_of_the_best(visit: Visit) -> None:
     visit.type("the key")
     rows = visit.page.locator(".candidates tbody tr")
     playwright.expect(rows).to_have_count(5)
-    playwright.expect(rows.nth(1)).to_contain_text("-1.10")
+    playwright.expect(rows.nth(1)).to_contain_text("−1.10")
     visit.page.get_by_label("number input for Beam size").fill("3")
     visit.page.keyboard.press("Tab")
     playwright.expect(rows).to_have_count(3)

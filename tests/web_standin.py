@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
-from types import SimpleNamespace
 
 import numpy as np
 
 from seq2seq.config import Config
+from seq2seq.explanation import Explanation
+from seq2seq.translator import Candidate, Translation
 
 WORDS = {
     "where": "wo", "is": "ist", "the": "der", "nearest": "nächste", "train": "Zug", "station": "Bahnhof", "i": "ich",
@@ -41,6 +43,7 @@ class Translator:
     def __call__(self, text, *, search=None):
         self.searches.append(search)
         if "slowly" in text:
+            print("translating slowly", file=sys.stderr, flush=True)
             time.sleep(self.delay)
         if "explode" in text:
             raise RuntimeError("secret detail of the machine")
@@ -48,10 +51,15 @@ class Translator:
         sentences = tuple(self._sentence(part, search) for part in parts)
         joined = "".join(s.text + re.search(r"\s*$", s.source)[0] for s in sentences)
         warnings = ("A sentence of more than 256 pieces was split at its commas.",) if "endless" in text else ()
-        return SimpleNamespace(
-            source=text, text=joined, score=sum(s.score for s in sentences), hypotheses=sentences[0].hypotheses,
-            sentences=sentences, warnings=warnings, engine=self.engine_name,
-        )  # fmt: skip
+        return Translation(
+            text,
+            joined,
+            sum(s.score for s in sentences),
+            sentences[0].hypotheses,
+            sentences,
+            warnings,
+            self.engine_name,
+        )
 
     def explain(self, text, *, search=None):
         source, target = [*pieces(text), "</s>"], [*pieces(self._words(text)), "</s>"]
@@ -62,9 +70,11 @@ class Translator:
         noise = np.random.default_rng(steps)
         cells = noise.uniform(0, 1, (1, 2, 6, steps, units)).astype(np.float32)
         cells[:, :, 4] = np.cumsum(noise.normal(0, 0.5, (1, 2, steps, units)), axis=2)
-        return SimpleNamespace(
-            source=source, target=target, log_probs=-noise.uniform(0, 1, rows), attention=attention, encoder=cells
-        )
+        return Explanation(
+            text=text, translation=self._words(text), score=-0.1, engine=self.engine_name, source=tuple(source),
+            target=tuple(target), log_probs=-noise.uniform(0, 1, rows), entropy=np.zeros(rows), attention=attention,
+            alternatives=(), encoder=cells, decoder=np.zeros((1, 6, rows, 2)),
+        )  # fmt: skip
 
     def _words(self, text):
         return re.sub(r"\w+", lambda m: WORDS.get(m[0].lower(), m[0]), text)
@@ -73,27 +83,15 @@ class Translator:
         best = self._words(text).strip()
         count = search.n_best if search is not None else 1
         hypotheses = tuple(
-            SimpleNamespace(
-                text=best if k == 0 else f"{best} ({k})", score=-0.1 - k, log_prob=-0.5 - k, pieces=(), finished=k < 4
-            )
-            for k in range(count)
+            Candidate(best if k == 0 else f"{best} ({k})", -0.1 - k, -0.5 - k, (), k < 4) for k in range(count)
         )
-        return SimpleNamespace(
-            source=text,
-            text=best,
-            score=-0.1,
-            hypotheses=hypotheses,
-            sentences=(),
-            warnings=(),
-            engine=self.engine_name,
-        )
+        return Translation(text, best, -0.1, hypotheses, (), (), self.engine_name)
 
 
 def _watch_connections() -> None:
     """Says on stderr whenever this process looks up or calls a host that is not this machine."""
     import ipaddress
     import socket
-    import sys
 
     def watched(function, place):
         def call(*arguments, **named):
@@ -115,8 +113,6 @@ def _watch_connections() -> None:
 
 
 if __name__ == "__main__":
-    import sys
-
     _watch_connections()
     from seq2seq.web import service
 

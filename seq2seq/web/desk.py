@@ -103,7 +103,7 @@ class Desk:
         started = time.perf_counter()
         translation = self._translate(wish)
         milliseconds = 1000 * (time.perf_counter() - started)
-        sentences = tuple(s for s in translation.sentences if s.text.strip())
+        sentences = tuple(s for s in translation.sentences if s.source.strip())
         chosen = chosen if 0 <= chosen < len(sentences) else 0
         explanation = None
         if sentences:

@@ -22,7 +22,7 @@ EXAMPLES = {
     "en": (
         "Where is the nearest train station?",
         "I have never seen such a beautiful sunset.",
-        "She said that she would come tomorrow if it did not rain.",
+        "She will come tomorrow if it does not rain.",
         "He has lost the key that I gave him. Can you help us?",
     ),
     "es": ("¿Dónde está la estación más cercana?", "Nunca he visto una puesta de sol tan hermosa."),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seq2seq.explanation import CELL, DIRECTIONS
+
 if TYPE_CHECKING:
     from seq2seq.explanation import Explanation
     from seq2seq.translator import Translation
@@ -18,13 +20,13 @@ if TYPE_CHECKING:
 
 UNITS = 64
 """Rows of the memory picture: the units whose cell state changes most."""
-FORGET, CELL = 1, 4
-"""Places in the axis i f g o c h of the encoder's cells."""
-DIRECTIONS = ("forward", "backward")
+FORGET, STATE = CELL.index("f"), CELL.index("c")
 
 
-def result(answer: Answer) -> dict[str, Any]:
-    """Everything below the two panes, for one sentence of the answer."""
+def result(answer: Answer) -> dict[str, Any] | None:
+    """Everything below the two panes, for one sentence of the answer; None where it has none."""
+    if not answer.sentences:
+        return None
     chosen = answer.sentences[answer.chosen]
     return {
         "sentences": [sentence.source.strip() for sentence in answer.sentences],
@@ -71,7 +73,7 @@ def memory(encoder: np.ndarray) -> list[dict[str, Any]]:
     pictures = []
     for layer, directions in enumerate(encoder, 1):
         for direction, cell in zip(DIRECTIONS, directions, strict=True):
-            forget, state = cell[FORGET], cell[CELL]  # (S, D/2)
+            forget, state = cell[FORGET], cell[STATE]  # (S, D/2)
             rows = np.argsort(-state.var(axis=0), kind="stable")[:UNITS]
             rows = rows[np.argsort(np.abs(state[:, rows]).argmax(axis=0), kind="stable")]
             scale = max(float(np.quantile(np.abs(state[:, rows]), 0.99)), 1e-6)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 FAILED = "Something went wrong on the server, and its log says what; please try another text."
+MAX_WARNINGS = 3
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONOSPACED = ("ui-monospace", "Menlo", "Consolas", "monospace")
 ENGINES = {
@@ -203,11 +204,13 @@ def _endpoint(desk: Desk) -> Callable[..., Any]:
 
 
 def _facts(answer: Answer) -> dict[str, Any]:
-    engine = answer.translation.engine
+    engine, warnings = answer.translation.engine, list(answer.translation.warnings)
+    if len(warnings) > MAX_WARNINGS:
+        warnings[MAX_WARNINGS:] = [f"And {len(warnings) - MAX_WARNINGS} more of this kind."]
     return {
         "engine": ENGINES.get(engine, engine),
         "milliseconds": round(answer.milliseconds, 1),
-        "warnings": list(answer.translation.warnings),
+        "warnings": warnings,
     }
 
 

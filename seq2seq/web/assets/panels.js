@@ -16,7 +16,8 @@
   }
   const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
   const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
-  const percent = (value) => (value >= 0.995 ? "100 %" : value >= 0.1 ? `${Math.round(value * 100)} %` : `${(value * 100).toFixed(1)} %`);
+  const percent = (value) => (value < 0.001 ? "< 0.1 %" : `${(value * 100).toFixed(value < 0.0995 ? 1 : 0)} %`);
+  const decimal = (value) => value.toFixed(2).replace("-", "−");
   const number = new Intl.NumberFormat("en");
 
   // A piece as people read it: a word's first piece plain, its further pieces with a dot before them.
@@ -80,7 +81,7 @@
     root.replaceChildren(facts, notes);
     function draw() {
       const value = props.value || {};
-      facts.textContent = value.engine ? `${value.engine} · ${value.milliseconds} ms` : "";
+      facts.textContent = value.engine ? `${value.engine} · ${value.milliseconds < 10 ? value.milliseconds : Math.round(value.milliseconds)} ms` : "";
       notes.replaceChildren(
         ...(value.error ? [h("p", { class: "error" }, value.error)] : []),
         ...(value.warnings || []).map((warning) => h("p", { class: "warning" }, warning)),
@@ -99,8 +100,8 @@
         h("td", { class: "rank" }, index + 1),
         h("td", { class: "text", dir: "auto" }, hypothesis.text,
           hypothesis.finished ? null : h("span", { class: "cut" }, " (cut at the length limit)")),
-        h("td", { class: "number" }, hypothesis.score.toFixed(2)),
-        h("td", { class: "number wide" }, hypothesis.log_prob.toFixed(2)),
+        h("td", { class: "number" }, decimal(hypothesis.score)),
+        h("td", { class: "number wide" }, decimal(hypothesis.log_prob)),
         h("td", { class: "number wide" }, percent(hypothesis.probability)),
       ));
     const greedy = value.hypotheses.length === 1;
@@ -122,35 +123,36 @@
 
   // --- attention ---------------------------------------------------------------------------------------------------
 
+  // Sizes of a picture whose columns are source pieces: slanted labels where they do not fit, steeper where columns are narrow.
   function geometry(source, width, left) {
-    const longest = widest(source, 110);
-    const cell = (room) => Math.max(16, Math.min(72, Math.floor((width - left - room) / source.length)));
-    const slanted = source.some((text) => ruler.measureText(text).width > cell(0) - 6);
-    const tail = slanted ? Math.ceil(ruler.measureText(source.at(-1)).width * 0.7) : 0;
-    return { cell: cell(tail), slanted, tail, head: slanted ? Math.ceil(longest * 0.72) + 18 : 26 };
+    const longest = widest(source, 110), last = widest(source.slice(-1), 110);
+    const cell = (room) => Math.max(14, Math.min(72, Math.floor((width - left - room) / source.length)));
+    const slanted = source.some((text) => widest([text], 999) > cell(0) - 6);
+    if (!slanted) return { cell: cell(0), angle: 0, head: 26, tail: 0 };
+    const angle = cell(0.5 * last) < 21 ? 60 : 45, turn = (angle * Math.PI) / 180;
+    const tail = Math.ceil(last * Math.cos(turn));
+    return { cell: cell(tail), angle, tail, head: Math.ceil(longest * Math.sin(turn)) + 16 };
   }
 
-  function columns(source, { cell, slanted, head }, left) {
+  function columns(source, { cell, angle, head }, left) {
     return source.map((text, j) => {
       const x = left + (j + 0.5) * cell;
-      const shown = shorten(text, slanted ? 110 : cell);
-      return slanted
-        ? s("text", { class: "column", "data-j": j, transform: `translate(${x + 4} ${head - 8}) rotate(-45)` }, shown)
-        : s("text", { class: "column", "data-j": j, x, y: head - 9, "text-anchor": "middle" }, shown);
+      const place = angle ? { transform: `translate(${x + 4} ${head - 8}) rotate(${-angle})` } : { x, y: head - 9, "text-anchor": "middle" };
+      return s("text", { class: "column", ...place }, shorten(text, angle ? 110 : cell));
     });
   }
 
-  function looks(value, source, target, i) {
+  function looks(value, source, i) {
     const order = value.attention[i].map((weight, j) => [weight, j]).sort((a, b) => b[0] - a[0]);
     return order.slice(0, 3).filter(([weight], rank) => rank === 0 || weight >= 0.05).map(([weight, j]) => `${source[j]} ${percent(weight)}`).join(", ");
   }
 
   function attention(value, width) {
     const source = value.source.map(label), target = value.target.map(label);
-    const height = 27, left = Math.ceil(widest(target, width < 420 ? 92 : 130)) + 16;
+    const height = Math.max(20, Math.min(27, Math.floor(700 / target.length))), left = Math.ceil(widest(target, width < 420 ? 92 : 130)) + 16;
     const shape = geometry(source, width, left), { cell, head, tail } = shape;
     const wide = left + source.length * cell + tail, high = head + target.length * height + 2;
-    const hint = "Darker cells mean more attention; point at a row or use the arrow keys to read it.";
+    const hint = "Point at a row, or use the arrow keys, to read it.";
     const reading = h("p", { class: "reading" }, hint);
     const rows = target.map((text, i) => {
       const y = head + i * height;
@@ -169,7 +171,7 @@
       if (i === chosen) return;
       chosen = i;
       rows.forEach((row, k) => row.classList.toggle("chosen", k === i));
-      reading.textContent = i < 0 ? hint : `“${target[i]}” looks at ${looks(value, source, target, i)}.`;
+      reading.textContent = i < 0 ? hint : `“${target[i]}” (probability ${percent(value.probability[i])}) looks at ${looks(value, source, i)}.`;
     }
     const at = (event) => { const row = event.target.closest?.("g.row"); return row ? Number(row.dataset.i) : -1; };
     picture.addEventListener("pointermove", (event) => choose(at(event)));
@@ -184,7 +186,7 @@
     });
     const table = h("table", {}, h("caption", {}, "For every target piece: the source pieces it attends to most, and its probability."),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Target piece"), h("th", { scope: "col" }, "Looks at"), h("th", { scope: "col", class: "number" }, "Probability"))),
-      h("tbody", {}, target.map((text, i) => h("tr", {}, h("th", { scope: "row" }, text), h("td", {}, looks(value, source, target, i)), h("td", { class: "number" }, percent(value.probability[i]))))));
+      h("tbody", {}, target.map((text, i) => h("tr", {}, h("th", { scope: "row" }, text), h("td", {}, looks(value, source, i)), h("td", { class: "number" }, percent(value.probability[i]))))));
     return [h("div", { class: "scroll" }, picture), reading, h("details", {}, h("summary", {}, "As a table"), h("div", { class: "scroll" }, table))];
   }
 
@@ -212,14 +214,13 @@
     const shape = geometry(source, width, 0), { cell, head, tail } = shape;
     const wide = steps * cell;
     const reading = h("p", { class: "reading" });
-    const hint = `The ${picture.rows} of ${picture.units} units that change most, in the order of the piece at which each holds most.`;
+    const hint = `${picture.rows} of ${picture.units} units, those that change most, in the order in which they fill.`;
     reading.textContent = hint;
     const plate = (name, low, high, kind, data, colour) => h("div", { class: "plate" },
       h("div", { class: "legend" }, h("strong", {}, name), h("span", {}, low), h("i", { class: kind, "aria-hidden": "true" }), h("span", {}, high)),
-      h("div", { class: "scroll" }, h("div", { class: "canvas", style: `width:${wide}px` }, heat(data, picture.rows, steps, colour), h("div", { class: "marker", hidden: "" }))));
+      h("div", { class: "canvas", style: `width:${wide}px` }, heat(data, picture.rows, steps, colour), h("div", { class: "marker", hidden: "" })));
     const heading = s("svg", { class: "columns", width: wide + tail, height: head, viewBox: `0 0 ${wide + tail} ${head}`, "aria-hidden": "true" }, columns(source, shape, 0));
-    const plates = h("div", { class: "plates" },
-      h("div", { class: "scroll head" }, heading),
+    const plates = h("div", { class: "plates scroll" }, heading,
       plate("Forget gate", "lets go 0", "1 keeps", "sequential", bytes(picture.forget), kept),
       plate("Cell state", `−${picture.scale}`, `+${picture.scale}`, "diverging", bytes(picture.cell), signed));
     plates.addEventListener("pointermove", (event) => {
@@ -266,9 +267,9 @@
       const pages = value.sentences.length < 2 ? null : h("nav", { class: "card sentences", "aria-label": "Sentence to look into" },
         h("h2", {}, "Sentence to look into"),
         h("ol", {}, value.sentences.map((sentence, k) => h("li", {}, h("button", { type: "button", "data-key": `sentence${k}`, "aria-pressed": String(k === value.chosen), click: () => trigger("pick", { index: k }) }, sentence)))));
-      const [left, attended] = figure("attended", "Attention", "Each row is a piece of the translation; its dark cells are the source pieces the decoder looked at when it wrote it.");
+      const [left, attended] = figure("attended", "Attention", "Each row is a piece of the translation; its strong cells are the source pieces the decoder looked at when it wrote it.");
       const [right, remembered] = figure("remembered", "The memory cell at work",
-        "In the forget gate, look for pale stripes: there units let go of what they held, while dark ones carry it on. In the cell state, follow a row to the right: colour that stays is remembered, colour that fades or flips was overwritten.");
+        "In the forget gate, look for faint stripes: there units let go of what they held, while strong colour carries it on. In the cell state, follow a row to the right: colour that stays is remembered, colour that fades or flips was overwritten.");
       const figures = value.attention ? h("div", { class: "figures" }, left, right) : null;
       root.replaceChildren(...[pages, hypotheses(value), figures].filter(Boolean));
       if (!figures) return;
