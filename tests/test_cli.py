@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from seq2seq import cli
-from seq2seq.cli import errors
+from seq2seq.cli import errors, streams
 
 COMMANDS = ("prepare", "train", "translate", "evaluate", "explain", "export", "serve", "info")
 
@@ -121,6 +122,17 @@ def test_the_traceback_is_there_for_who_asks(monkeypatch, capsys):
     monkeypatch.setattr(cli.streams, "silence", lambda: None)
     assert cli.run(["x"]) == 1
     assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_native_talk_is_hidden_and_comes_back(monkeypatch, capfd):
+    with streams.hidden_stderr():
+        os.write(2, b"talk")
+    os.write(2, b"message")
+    assert capfd.readouterr().err == "message"
+    monkeypatch.setenv("SEQ2SEQ_DEBUG", "1")
+    with streams.hidden_stderr():
+        os.write(2, b"talk")
+    assert capfd.readouterr().err == "talk"
 
 
 def test_a_class_of_the_same_name_elsewhere_is_not_ours():

@@ -17,8 +17,9 @@ from seq2seq.config import Config
 
 
 @pytest.fixture(autouse=True)
-def stdout_stays(monkeypatch):
+def shortcuts(monkeypatch):
     monkeypatch.setattr(streams, "silence", lambda: None)
+    monkeypatch.setattr(shell, "import_tensorflow", lambda: None)
 
 
 @pytest.fixture

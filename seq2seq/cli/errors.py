@@ -64,11 +64,16 @@ def explain(error: BaseException) -> tuple[int, str]:
 def report(error: BaseException) -> int:
     """Prints the sentence on stderr and returns the exit code; with SEQ2SEQ_DEBUG=1 the traceback comes first."""
     code, sentence = explain(error)
-    if os.environ.get("SEQ2SEQ_DEBUG", "0") not in ("", "0") and code != BROKEN_PIPE:
+    if debugging() and code != BROKEN_PIPE:
         traceback.print_exception(error)
     if sentence:
         say("error", sentence)
     return code
+
+
+def debugging() -> bool:
+    """Whether tracebacks and the talk of libraries are wanted."""
+    return os.environ.get("SEQ2SEQ_DEBUG", "0") not in ("", "0")
 
 
 def say(kind: str, message: str) -> None:

@@ -30,7 +30,8 @@ def export(
     """Write a SavedModel or a LiteRT file. Prints the folder."""
     from seq2seq import bundle
 
-    loaded = bundle.load(model)  # before the import below, which takes seconds
+    loaded = bundle.load(model)  # before the imports below, which take seconds
+    shell.import_tensorflow()
     from seq2seq import export as exports
 
     shell.show(exports.export(loaded, form, output), as_json=False)

@@ -28,6 +28,8 @@ def serve(
     """Serve the app in a browser. Ctrl-C ends it."""
     from seq2seq.web import service
 
+    if engine == "tensorflow":
+        shell.import_tensorflow()
     try:
         service.serve(model, host=host, port=port, open_browser=open_browser, engine=engine, threads=threads)
     except KeyboardInterrupt:  # the way to end a server; there is nothing to be said about it

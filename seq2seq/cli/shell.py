@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from seq2seq import __version__
-from seq2seq.cli import streams
+from seq2seq.cli import errors, streams
 from seq2seq.cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def search_config(translator: Translator, flags: dict[str, Any]) -> SearchConfig
 
 def load(model: Path, engine: str, threads: int | None = None) -> Translator:
     """The translator of a model folder."""
+    if engine == "tensorflow":
+        import_tensorflow()
     from seq2seq.translator import Translator
 
     return Translator.load(model, engine=engine, threads=threads)
@@ -116,6 +118,14 @@ def held_out(
         (valid_source, valid_target) if valid_source else None,
         (test_source, test_target) if test_source else None,
     )
+
+
+def import_tensorflow() -> None:
+    """Imports it without its talk: it announces its processor and its lack of a GPU, and has no switch for that."""
+    with streams.hidden_stderr():
+        import tensorflow
+    if not errors.debugging():
+        tensorflow.get_logger().setLevel("ERROR")
 
 
 def show(value: Any, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from seq2seq.cli.errors import DataError, UsageError, say
+from seq2seq.cli.errors import DataError, UsageError, debugging, say
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 1 << 26
@@ -163,6 +163,26 @@ class Progress:
             self._shown = now
             rate = self.count / (now - self._start)
             print(f"\r{self.count:,} {self.noun}, {rate:,.0f} a second\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def hidden_stderr() -> Iterator[None]:
+    """Keeps what native libraries print beside Python's own stderr from the terminal; SEQ2SEQ_DEBUG=1 shows it."""
+    try:
+        kept = -1 if debugging() else os.dup(2)
+    except OSError:  # closed
+        kept = -1
+    if kept < 0:
+        yield
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def silence() -> None:

@@ -49,6 +49,7 @@ def train(
     elif not resume:
         raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
 
+    shell.import_tensorflow()
     from seq2seq import pipeline
 
     if source is None and output.is_dir() and not pipeline.Run(output).config.exists():
