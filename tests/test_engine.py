@@ -228,6 +228,7 @@ class TestMessages:
         for model in (b"", b"hello", scripted.graph()[:1000]):
             self.refused(functools.partial(LiteRTEngine, model), r"^LiteRT must be able to load the graph\. Received: ")
 
+    @pytest.mark.slow
     def test_a_graph_of_something_else(self) -> None:
         tf = pytest.importorskip("tensorflow")
         double = tf.function(lambda x: 2 * x, input_signature=[tf.TensorSpec((None,), tf.float32)])

@@ -20,7 +20,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _BREAK = "\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029"
 _BREAKS = re.compile(f"[{_BREAK}]")
 _BLOCKS = re.compile(f"([{_BREAK}\t]+)")
-_WIDE_SPACES = dict.fromkeys((code for code in range(0x80, 0x3001) if chr(code).isspace()), " ")
+_WIDE_SPACES = dict.fromkeys((0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000), " ")
 
 # Where a sentence that is too long is cut, best first: after a clause, after a comma or before a dash, at a space.
 _CUTS = (
@@ -30,9 +30,17 @@ _CUTS = (
 )
 _JOINER = "\u200d"
 
-# Scripts that put no space between sentences: Thai, Lao, Burmese, Khmer, Chinese, Japanese, and their punctuation.
-_SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
+# Scripts that put no space between sentences: Thai and Lao, Burmese, Khmer, Chinese and Japanese with their
+# punctuation, full-width forms.
+_SPACELESS = (
+    ("\u0e00", "\u0eff"),
+    ("\u1000", "\u109f"),
+    ("\u1780", "\u17ff"),
+    ("\u2e80", "\u312f"),
+    ("\u31a0", "\u9fff"),
+    ("\uf900", "\ufaff"),
+    ("\uff00", "\uffef"),
+    ("\U00020000", "\U0003ffff"),
 )
 
 
@@ -93,7 +101,7 @@ def cut(segment: Segment, fits: Callable[[str], bool]) -> list[Segment]:
         return [segment]
     left, right = _halves(segment.text)
     gap = segment.text[len(left) : len(segment.text) - len(right)]
-    first = Segment(left, gap, inside_word=not gap and not _SPACELESS.match(left[-1]))
+    first = Segment(left, gap, inside_word=not gap and not _is_spaceless(left[-1]))
     return cut(first, fits) + cut(Segment(right, segment.gap, segment.inside_word), fits)
 
 
@@ -108,7 +116,7 @@ def join(segments: Sequence[Segment], texts: Sequence[str]) -> str:
         parts += [text, segment.gap]
         following = texts[place + 1] if place + 1 < len(texts) else ""
         touching = text and following and not segment.gap and not segment.inside_word
-        if touching and not _SPACELESS.match(text[-1]) and not _SPACELESS.match(following[0]):
+        if touching and not _is_spaceless(text[-1]) and not _is_spaceless(following[0]):
             parts.append(" ")
     return "".join(parts)
 
@@ -157,3 +165,7 @@ def _continues(character: str) -> bool:
     return (
         character == _JOINER or unicodedata.category(character)[0] == "M" or "\U0001f3fb" <= character <= "\U0001f3ff"
     )
+
+
+def _is_spaceless(character: str) -> bool:
+    return any(first <= character <= last for first, last in _SPACELESS)

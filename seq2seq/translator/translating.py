@@ -242,7 +242,9 @@ class Translator:
 
 def _check_text(text: object) -> None:
     if not isinstance(text, str):
-        raise TranslationError(f"Text to translate must be a string. Received: {text!r:.40} of type {type(text).__name__}")
+        raise TranslationError(
+            f"Text to translate must be a string. Received: {text!r:.40} of type {type(text).__name__}"
+        )
 
 
 def _start(text: str) -> str:
