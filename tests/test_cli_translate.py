@@ -214,7 +214,7 @@ def test_ten_thousand_lines_keep_order_and_count(run):
 
 def test_an_interruption_ends_with_130_and_keeps_what_was_done(run):
     code, out, err = run("translate", stdin=b"ab\ncd\nef\ninterrupt\n")
-    assert (code, out, err) == (130, b"ba\ndc\n", "seq2seq: error: interrupted\n")
+    assert (code, out, err) == (130, b"ba\ndc\n", "seq2seq: note: interrupted\n")
 
 
 def test_a_terminal_is_answered_line_by_line(run, translator):

@@ -67,7 +67,7 @@ def report(error: BaseException) -> int:
     if debugging() and code != BROKEN_PIPE:
         traceback.print_exception(error)
     if sentence:
-        say("error", sentence)
+        say("note" if code == INTERRUPTED else "error", sentence)
     return code
 
 
@@ -79,8 +79,9 @@ def debugging() -> bool:
 def say(kind: str, message: str) -> None:
     """One line on stderr, `seq2seq: kind: message`; control characters from data are shown, not obeyed."""
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
-    with contextlib.suppress(OSError, ValueError):  # stderr may be closed; the exit code still tells
-        print(f"seq2seq: {kind}: {text}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr may be closed; the exit code still tells
+        over = "\r\x1b[K" if sys.stderr.isatty() else ""  # a progress line may stand there
+        print(f"{over}seq2seq: {kind}: {text}", file=sys.stderr, flush=True)
 
 
 def _missing(error: ImportError) -> tuple[int, str]:
