@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -141,7 +140,7 @@ def test_a_class_of_the_same_name_elsewhere_is_not_ours():
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
-    # The goal is half a second; a busy machine gets four times that, and the imports are what is really held.
+    # Processor time, for a busy machine answers late; the goal is half a second and CI machines are slow.
     code = (
         "import sys, seq2seq.cli as c; code = c.run(['--help'])\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'sentencepiece', 'ai_edge_litert', 'rich', 'gradio'}\n"
@@ -149,11 +148,12 @@ def test_help_is_quick_and_loads_nothing_heavy():
     )
     seconds = []
     for _ in range(2):
-        start = time.monotonic()
+        before = os.times()
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-        seconds.append(time.monotonic() - start)
+        after = os.times()
+        seconds.append(sum(after[2:4]) - sum(before[2:4]))
         assert result.returncode == 0, result.stderr
-    assert min(seconds) < 2.0
+    assert min(seconds) < 1.0
 
 
 def test_python_dash_m_is_the_command_and_gives_its_exit_code():
