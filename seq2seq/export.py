@@ -117,8 +117,8 @@ class TextInference(tf.Module):
     def _translate_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         pieces = self.source.tokenize(text)
         longest = tf.reduce_max(tf.concat([[0], pieces.row_lengths()], axis=0))
-        tf.debugging.assert_less(
-            longest, tf.constant(MAX_SOURCE, longest.dtype), f"A sentence must have fewer than {MAX_SOURCE} pieces"
+        tf.debugging.assert_less_equal(
+            longest, tf.constant(MAX_SOURCE, longest.dtype), f"A sentence must have at most {MAX_SOURCE} pieces"
         )
         ends = tf.fill(tf.stack([pieces.nrows(), 1]), EOS)
         found = self._translate(tf.concat([pieces, ends], axis=1).to_tensor(0))

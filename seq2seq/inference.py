@@ -41,8 +41,8 @@ class Inference(tf.Module):
         super().__init__()
         self.model = model
         self.numbers = [weight.value for weight in model.weights]  # what an export must see to carry the weights
-        self.translate = tf.function(self._translate, input_signature=list(TRANSLATE.values()))
-        self.explain = tf.function(self._explain, input_signature=list(EXPLAIN.values()))
+        self.translate = tf.function(self._translate, list(TRANSLATE.values()), autograph=False)
+        self.explain = tf.function(self._explain, list(EXPLAIN.values()), autograph=False)
 
     def _translate(self, source, max_length, min_length, beam, length_penalty, coverage_penalty):
         """Source ids (B, S) to hypotheses: see `search.Hypotheses` for the shapes of what is returned by name."""

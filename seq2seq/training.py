@@ -99,7 +99,7 @@ def step_function(model: Seq2Seq, adam: keras.optimizers.Optimizer, config: Trai
     """One compiled training step: a `Batch` in; sums of loss and likelihood, tokens and gradient norm out."""
     spec = tf.TensorSpec((None, None), tf.int32)
 
-    @tf.function(input_signature=[spec, spec, spec])
+    @tf.function(input_signature=[spec, spec, spec], autograph=False)
     def step(source, target_in, target_out):
         tokens = tf.reduce_sum(tf.cast(tf.not_equal(target_out, 0), tf.float32))
         with tf.GradientTape() as tape:
@@ -118,7 +118,7 @@ def valid_perplexity(model: Seq2Seq, pairs: Pairs, batch_tokens: int = 4000) -> 
     """Perplexity a target piece over all pairs, without dropout or smoothing."""
     spec = tf.TensorSpec((None, None), tf.int32)
 
-    @tf.function(input_signature=[spec, spec, spec], reduce_retracing=True)
+    @tf.function(input_signature=[spec, spec, spec], autograph=False)
     def likelihood(source, target_in, target_out):
         _, nats = smoothed_cross_entropy(model((source, target_in)), target_out)
         return tf.reduce_sum(nats)

@@ -59,7 +59,7 @@ def trainer(folder: Path, *, callbacks=(), bleu=None, **changes) -> Trainer:
 
 
 def weights(made: Trainer) -> list[np.ndarray]:
-    return [np.array(weight) for weight in made.model.weights]
+    return [weight.numpy() for weight in made.model.weights]
 
 
 @pytest.mark.parametrize("stops", [[1], [4], [2, 3]], ids=str)
