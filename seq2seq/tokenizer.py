@@ -8,10 +8,12 @@ from __future__ import annotations
 import functools
 import io
 import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Literal
 
 import sentencepiece
@@ -24,6 +26,7 @@ _BYTES = 256
 _COVERAGE = 0.99995  # a character that is rarer than one in 20,000 is spelt with the pieces of its bytes
 _LONGEST = 1 << 14  # bytes of a sentence; longer ones teach the vocabulary nothing that shorter ones do not
 _SENTENCES = 1_000_000  # a random draw of so many is as good as all, and bounds the memory
+_BEST = 64  # splits of a sentence that sampling chooses from
 _SPACE = "\u2581"  # SentencePiece's own sign for a space
 _REMOVED = "\u00ad\ufeff\ufffe\uffff"  # soft hyphen, byte order mark and what a swapped byte order leaves
 
@@ -126,6 +129,7 @@ class Tokenizer:
             raise TokenizerError(f"A tokenizer must be a SentencePiece model. Received: {len(model)} bytes") from None
         self.model = model
         self._size = len(self._processor)
+        self._score = self._processor.get_score
         head = tuple(self._processor.id_to_piece(list(range(min(self._size, len(SPECIALS))))))
         if head != SPECIALS or sum(map(self._processor.is_byte, range(self._size))) != _BYTES:
             raise TokenizerError(
@@ -153,18 +157,47 @@ class Tokenizer:
         return self._processor.encode(_utf8(text))
 
     def sample(self, text: str, alpha: float, *, seed: int) -> list[int]:
-        """One of the many ways to split the text, for training; the same seed gives the same split.
+        """One of the many ways to split the text, for training; the same seed gives the same split in every process.
+
+        A unigram model draws one of the 64 best splits x with probability in proportion to P(x) ** alpha (Kudo 2018);
+        a BPE model leaves out each merge with probability alpha (Provilkov et al. 2020). SentencePiece's own sampling
+        is not used because its generator is salted anew in every process, and a resumed run would differ.
 
         Args:
             text: one sentence.
-            alpha: for unigram the sharpness of the distribution over splits (small is varied, 0.1 to 0.2 is usual);
-                for BPE the share of merges that are dropped (0.1 is usual). 0 turns sampling off.
-            seed: any number from 0 to 2**32 - 1, another one for each sentence and epoch.
+            alpha: 0.1 to 0.2 is usual; 0 turns sampling off.
+            seed: another number for each sentence and epoch.
         """
         if alpha == 0:
             return self.encode(text)
-        sentencepiece.set_random_generator_seed(seed)
-        return self._processor.encode(_utf8(text), enable_sampling=True, nbest_size=-1, alpha=alpha)
+        draw = Random(int(seed))
+        try:
+            splits = self._processor.nbest_encode(_utf8(text), nbest_size=_BEST)
+        except RuntimeError:  # which is how SentencePiece says that this is a BPE model
+            characters = self._processor.encode(_utf8(text), enable_sampling=True, nbest_size=-1, alpha=1)
+            return self._merge(characters, alpha, draw)
+        scores = [sum(map(self._score, split)) for split in splits]
+        best = max(scores)
+        return draw.choices(splits, [math.exp(alpha * (score - best)) for score in scores])[0]
+
+    @functools.cached_property
+    def _table(self) -> dict[str, int]:
+        return {piece: number for number, piece in enumerate(self.pieces(range(self._size)))}
+
+    def _merge(self, ids: list[int], alpha: float, draw: Random) -> list[int]:
+        """Joins characters to pieces, the best pair first; a pair is overlooked for good with probability alpha."""
+        pieces = self.pieces(ids)
+        seen = [draw.random() >= alpha for _ in pieces]  # the pair that begins at each piece
+        while True:
+            pairs = [left + right for left, right in itertools.pairwise(pieces)]
+            scores = {
+                at: self._score(self._table[pair]) for at, pair in enumerate(pairs) if seen[at] and pair in self._table
+            }
+            if not scores:
+                return [self._table[piece] for piece in pieces]
+            at = max(scores, key=scores.__getitem__)
+            pieces[at : at + 2] = [pairs[at]]
+            seen[max(at - 1, 0) : at + 2] = [draw.random() >= alpha for _ in range(min(at, 1) + 1)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the pieces; specials are dropped, and the result is one clean line whatever bytes it is made of."""

@@ -63,14 +63,31 @@ def test_a_sample_spells_the_same_text(pieces: Tokenizer, text: str, seed: int) 
     assert pieces.decode(pieces.sample(text, 0.3, seed=seed)) == pieces.decode(pieces.encode(text))
 
 
-def test_samples_vary_with_the_seed_and_repeat_with_it(pieces: Tokenizer) -> None:
-    def draw() -> list[list[int]]:
-        return [pieces.sample("Der alte Mann liest das kleine Buch.", 0.2, seed=seed) for seed in range(20)]
+SENTENCE = "Der alte Mann liest das kleine Buch."
 
-    first = draw()
-    assert draw() == first
+
+def test_samples_vary_with_the_seed_and_repeat_with_it(pieces: Tokenizer) -> None:
+    first = [pieces.sample(SENTENCE, 0.2, seed=seed) for seed in range(20)]
+    assert [pieces.sample(SENTENCE, 0.2, seed=seed) for seed in range(20)] == first
     assert len({tuple(ids) for ids in first}) > 5
-    assert pieces.sample("Er liest.", 0.0, seed=1) == pieces.encode("Er liest.")
+    assert pieces.sample(SENTENCE, 0.0, seed=1) == pieces.encode(SENTENCE)
+
+
+def test_samples_are_the_same_in_another_process(tmp_path: Path, pieces: Tokenizer) -> None:
+    (tmp_path / "m").write_bytes(pieces.model)
+    code = f"from seq2seq.tokenizer import Tokenizer; print(Tokenizer.load('m').sample({SENTENCE!r}, 0.1, seed=7))"
+    environment = {**os.environ, "PYTHONPATH": str(Path(tokenizer.__file__).parents[1])}
+    output = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True, env=environment, timeout=60)
+    assert output.strip() == str(pieces.sample(SENTENCE, 0.1, seed=7))
+
+
+def test_a_sharp_sample_is_the_best_split_and_a_dull_one_the_finest() -> None:
+    for kind, sharp in (("unigram", 1e6), ("bpe", 1e-12)):
+        model = Tokenizer(tokenizer.train(CORPUS, vocabulary=310, kind=kind, symbols=["<name>"]))
+        for number, line in enumerate([*CORPUS, "das <name>kleine<name> Übermaß 日本"]):
+            assert model.sample(line, sharp, seed=number) == model.encode(line)
+    finest = model.pieces(model.sample("das <name> Buch", 1.0, seed=1))
+    assert finest == ["▁", "d", "a", "s", "▁", "<name>", "▁", "B", "u", "c", "h"]
 
 
 def test_white_space_is_no_piece(pieces: Tokenizer) -> None:
