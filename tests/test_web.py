@@ -336,15 +336,34 @@ def test_sigterm_lets_a_translation_in_flight_finish_and_ends_with_zero() -> Non
     try:
         server.wait()
         client = gradio_client.Client(server.url, verbose=False, analytics_enabled=False)
-        job = client.submit("the key slowly", api_name="/translate")
-        assert "translating slowly\n" in iter(server.process.stderr.readline, "")
-        started = time.monotonic()
-        assert server.stop() == 0
-        assert time.monotonic() - started < service.GRACE
+        page = f"{server.url}/gradio_api/heartbeat/{client.session_hash}"  # Gradio ends a session's work with it
+        with urllib.request.urlopen(page, timeout=60) as open_page:
+            assert open_page.readline() == b"data: ALIVE\n"
+            job = client.submit("the key slowly", api_name="/translate")
+            assert "translating slowly\n" in iter(server.process.stderr.readline, "")
+            started = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - started < service.GRACE
         assert job.result(timeout=5)["text"] == "der Schlüssel slowly"
     finally:
         server.process.kill()
     assert "Traceback" not in server.error
+
+
+@needs_gradio
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_an_open_page_does_not_keep_the_server_from_ending() -> None:
+    server = Server()
+    try:
+        server.wait()
+        with urllib.request.urlopen(server.url + "/gradio_api/heartbeat/someone", timeout=60) as open_page:
+            assert open_page.readline() == b"data: ALIVE\n"
+            started = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - started < service.GRACE - 5
+    finally:
+        server.process.kill()
+    assert server.error.count("\n") == 1  # what it listens on, and nothing else
 
 
 @needs_gradio

@@ -5,6 +5,7 @@ It knows HTTP and nothing of translation.
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -26,6 +27,8 @@ HEADERS = {
     "x-content-type-options": "nosniff",
 }
 """The page may fetch from this server alone."""
+ENDLESS = "/gradio_api/heartbeat/"
+"""Streams that last as long as a page is open, and do no work."""
 ADVERTISEMENTS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
 """Tags of Gradio's page that name pictures and pages elsewhere."""
 
@@ -39,6 +42,9 @@ class Gate:
 
     def __init__(self, page: ASGIApp) -> None:
         self._page = page
+        self._working = 0
+        self.idle = asyncio.Event()  # set while no request does any work
+        self.idle.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,9 +54,20 @@ class Gate:
         elif _declared_length(scope) > limits.MAX_BODY:
             sentence = f"A request must be at most {limits.MAX_BODY:,} bytes long.\n"
             await PlainTextResponse(sentence, 413, {"connection": "close"})(scope, receive, send)
+        elif scope["path"].startswith(ENDLESS):
+            await self._page(scope, _bounded(receive), _Plain(send))
         else:
-            answer = _Page(send) if scope["path"] == "/" else _Plain(send)
-            await self._page(scope, _bounded(receive), answer)
+            await self._work(scope, receive, _Page(send) if scope["path"] == "/" else _Plain(send))
+
+    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._working += 1
+        self.idle.clear()
+        try:
+            await self._page(scope, _bounded(receive), send)
+        finally:
+            self._working -= 1
+            if not self._working:
+                self.idle.set()
 
 
 class _Plain:

@@ -61,11 +61,15 @@ class Room:
         routes = [Route("/healthz", self._health), Mount("/", self._wait)]
         return Starlette(routes=routes, lifespan=self._lifespan)
 
-    def close(self) -> None:
-        """Ends the streams that never end by themselves, so that a stopping server waits for work alone."""
+    async def drain(self) -> None:
+        """Lets work in flight finish, then ends the streams that would last as long as a page is open somewhere.
+
+        The order matters: Gradio drops the work of a page whose stream ends.
+        """
         self._opened.set()
-        self._closed.set()
-        self._end_streams()
+        if self._page is not None:
+            await self._page.idle.wait()
+            self._end_streams()
 
     async def _health(self, request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "ready": self._page is not None, **self._facts})
@@ -80,7 +84,8 @@ class Room:
     async def _lifespan(self, application: Starlette) -> AsyncIterator[None]:
         living = asyncio.create_task(self._live())
         yield
-        self.close()
+        self._opened.set()
+        self._closed.set()
         await living
 
     async def _live(self) -> None:

@@ -5,6 +5,7 @@ It does not know what the page shows or how requests are answered.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.resources
 import signal
@@ -93,8 +94,9 @@ def run(
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            room.close()  # or the server would wait for streams that only end with the page
+            draining = asyncio.create_task(room.drain())
             await super().shutdown(sockets)
+            draining.cancel()
 
     def failed() -> None:
         server.should_exit = True

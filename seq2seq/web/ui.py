@@ -52,7 +52,8 @@ def application(translator: Translator, *, max_characters: int = limits.MAX_CHAR
         theme=gr.themes.Base(font=FONTS, font_mono=MONOSPACED),
         head=f"<style>{_asset('style.css')}</style><script>{_asset('panels.js')}</script>",
     )
-    application.state.end_streams = page.app.stop_event.set
+    mounted: Any = application.routes[-1]
+    application.state.end_streams = mounted.app.stop_event.set
     desk.warm_up()
     return application
 
