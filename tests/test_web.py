@@ -336,7 +336,7 @@ def test_sigterm_lets_a_translation_in_flight_finish_and_ends_with_zero() -> Non
     try:
         server.wait()
         client = gradio_client.Client(server.url, verbose=False, analytics_enabled=False)
-        page = f"{server.url}/gradio_api/heartbeat/{client.session_hash}"  # Gradio ends a session's work with it
+        page = f"{server.url}/gradio_api/heartbeat/{client.session_hash}"
         with urllib.request.urlopen(page, timeout=60) as open_page:
             assert open_page.readline() == b"data: ALIVE\n"
             job = client.submit("the key slowly", api_name="/translate")

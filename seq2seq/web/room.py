@@ -62,10 +62,7 @@ class Room:
         return Starlette(routes=routes, lifespan=self._lifespan)
 
     async def drain(self) -> None:
-        """Lets work in flight finish, then ends the streams that would last as long as a page is open somewhere.
-
-        The order matters: Gradio drops the work of a page whose stream ends.
-        """
+        """Lets work in flight finish, then ends the streams that would last as long as a page is open somewhere."""
         self._opened.set()
         if self._page is not None:
             await self._page.idle.wait()
