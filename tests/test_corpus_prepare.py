@@ -363,11 +363,25 @@ class TestRefused:
 
     def test_missing_directory_and_binary(self, tmp_path: Path) -> None:
         _, target = files(tmp_path, sentences(30))
-        assert "must be a file that exists" in self.refused(tmp_path, tmp_path / "no.en", target)
+        assert "no.en (it does not exist)" in self.refused(tmp_path, tmp_path / "no.en", target)
         (tmp_path / "folder.en").mkdir()
         assert "(a directory)" in self.refused(tmp_path, tmp_path / "folder.en", target)
         (tmp_path / "b.en").write_bytes(random.Random(1).randbytes(5000))
         assert "must be text in UTF-8" in self.refused(tmp_path, tmp_path / "b.en", target)
+
+    def test_a_file_in_another_encoding_from_the_middle_on(self, tmp_path: Path) -> None:
+        source, target = files(tmp_path, sentences(9000))
+        target.write_bytes(target.read_bytes() + "schön\n".encode("cp1252") * 1500)
+        source.write_bytes(source.read_bytes() + b"nice\n" * 1500)
+        assert self.refused(tmp_path, source, target) == (
+            f"A corpus must be text in UTF-8. Received: {target}:9001 "
+            "(1,500 of 10,500 pairs are not; iconv -f WINDOWS-1252 -t UTF-8 may convert it)"
+        )
+
+    def test_given_files_are_looked_for_first(self, tmp_path: Path) -> None:
+        source, target = files(tmp_path, sentences(30))
+        holdout = Holdout(test_files=(source, tmp_path / "no.de"))
+        assert "no.de (it does not exist)" in self.refused(tmp_path, source, target, holdout=holdout)
 
     def test_languages(self, tmp_path: Path) -> None:
         source, target = files(tmp_path, sentences(30))

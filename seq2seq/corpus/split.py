@@ -83,14 +83,14 @@ def hold_out(group: np.ndarray, sizes: Sequence[int], *, seed: int) -> np.ndarra
         CorpusError: the groups are too large to hold any out.
     """
     count = len(group)
-    held_by = np.bincount(group, minlength=count)  # pairs of each group
-    order = np.random.RandomState(seed).permutation(np.flatnonzero(held_by))
+    pairs = np.bincount(group, minlength=count).astype(group.dtype)  # of each group
+    order = np.random.RandomState(seed).permutation(np.flatnonzero(pairs).astype(group.dtype))
     purpose = np.zeros(count, np.uint8)
     for number, size in enumerate(sizes, start=1):
         quota = min(size, count // SHARE)
         if quota == 0:
             continue
-        chosen = _draw(order, held_by[order], quota)
+        chosen = _draw(order, pairs, quota)
         if not len(chosen):
             raise CorpusError(
                 "A corpus must fall into groups without common sentences to hold some out; "
@@ -101,19 +101,20 @@ def hold_out(group: np.ndarray, sizes: Sequence[int], *, seed: int) -> np.ndarra
     return purpose[group]
 
 
-def _draw(order: np.ndarray, sizes: np.ndarray, quota: int) -> np.ndarray:
-    """Groups from the front of the order whose sizes add up to the quota, or a little less.
+def _draw(order: np.ndarray, pairs: np.ndarray, quota: int) -> np.ndarray:
+    """Groups from the front of the order whose pairs add up to the quota, or a little less.
 
     Groups of over a tenth of the quota are left to train: one of them would make much of a test set one sentence.
     """
-    small = sizes <= max(1, quota // 10)
+    small = pairs[order] <= max(1, quota // 10)
     if not small.any():
-        small = sizes <= quota
-    order, sizes = order[small], sizes[small]
-    fitting = int(np.searchsorted(np.cumsum(sizes), quota, side="right"))
-    left = quota - int(sizes[:fitting].sum())
-    singles = order[fitting:][sizes[fitting:] == 1][:left]
-    return np.concatenate((order[:fitting], singles))
+        small = pairs[order] <= quota
+    order = order[small]
+    front = order[:quota]  # a group has a pair at least, so that more are never needed
+    fitting = int(np.searchsorted(np.cumsum(pairs[front]), quota, side="right"))
+    left = quota - int(pairs[front[:fitting]].sum())
+    rest = order[fitting:]
+    return np.concatenate((front[:fitting], rest[pairs[rest] == 1][:left]))
 
 
 def _join(root: np.ndarray, one: np.ndarray, other: np.ndarray) -> bool:

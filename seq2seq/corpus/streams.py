@@ -12,7 +12,7 @@ import lzma
 import stat
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +28,7 @@ COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 class Readable(Protocol):
     """What can be asked for the next bytes, b"" at the end."""
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read1(self, size: int = -1, /) -> bytes: ...
 
 
 class Stream(AbstractContextManager["Stream"]):
@@ -46,6 +46,7 @@ class Stream(AbstractContextManager["Stream"]):
         self.name = "stdin" if str(path) == "-" else str(path)
         self.line = 0  # of whoever reads, for messages
         self._ahead = b""
+        self._broken = ""
         self._file = None if str(path) == "-" else _open(Path(path))  # stdin is not ours to close
         buffered = self._file or _stdin()
         try:
@@ -56,17 +57,27 @@ class Stream(AbstractContextManager["Stream"]):
             self.__exit__(None, None, None)
             raise
 
-    def read(self, size: int = CHUNK) -> bytes:
-        """The next bytes; b"" at the end."""
+    def read(self) -> bytes:
+        """The next chunk; b"" at the end. What can be read before a broken place is read."""
         if self._ahead:
             ahead, self._ahead = self._ahead, b""
             return ahead
-        try:
-            return self._inner.read(size)
-        except _BROKEN as error:
-            detail = str(error) or type(error).__name__
+        parts: list[bytes] = []
+        room = CHUNK
+        while room > 0 and not self._broken:
+            try:
+                part = self._inner.read1(room)
+            except _BROKEN as error:
+                self._broken = str(error) or type(error).__name__
+                break
+            if not part:
+                break
+            parts.append(part)
+            room -= len(part)
+        if self._broken and not parts:
             place = f"{self.name}:{self.line + 1}"
-            raise CorpusError(f"A file must be readable to its end. Received: {place} ({detail})") from None
+            raise CorpusError(f"A file must be readable to its end. Received: {place} ({self._broken})")
+        return b"".join(parts)
 
     def peek(self) -> bytes:
         """The first chunk, which `read` will return again."""
@@ -98,7 +109,7 @@ class Lines:
         """Reads until `enough` lines wait, at least one does after a whole chunk, or the end; returns how many wait."""
         while len(self.pending) < enough and not self._ended:
             self.stream.line = self.taken + len(self.pending)
-            chunk = self.stream.read(CHUNK)
+            chunk = self.stream.read()
             if self._first:
                 chunk, self._first = chunk.removeprefix(b"\xef\xbb\xbf"), False
             if not chunk:
@@ -135,7 +146,7 @@ class _Zstandard:
         self._frame: Any = None
         self._rest = b""
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read1(self, size: int = -1, /) -> bytes:
         while data := self._rest or self._file.read(1 << 14):
             self._rest = b""
             self._frame = self._frame or self._new_frame()
@@ -159,19 +170,28 @@ def _stdin() -> io.BufferedReader:
     return buffer if isinstance(buffer, io.BufferedReader) else io.BufferedReader(buffer)
 
 
+def refuse_missing(paths: Iterable[str | Path | None]) -> None:
+    """Makes sure that there is a file under every path that is given, before hours are spent on the first.
+
+    Raises:
+        CorpusError: one is missing, or a directory.
+    """
+    for path in paths:
+        if path is not None and str(path) != "-":
+            _open(Path(path)).close()
+
+
 def _open(path: Path) -> io.BufferedReader:
+    detail = ""
     try:
-        kind = path.stat().st_mode
-        if stat.S_ISDIR(kind):
-            raise CorpusError(f"A corpus must be a file. Received: {path} (a directory)")
-        return io.BufferedReader(io.FileIO(path), 1 << 16)
+        if not stat.S_ISDIR(path.stat().st_mode):
+            return io.BufferedReader(io.FileIO(path), 1 << 16)
+        detail = "a directory"
     except FileNotFoundError:
-        raise CorpusError(f"A corpus must be a file that exists. Received: {path}") from None
+        detail = "it does not exist"
     except (OSError, ValueError) as error:
-        if isinstance(error, CorpusError):
-            raise
         detail = getattr(error, "strerror", None) or str(error)
-        raise CorpusError(f"A corpus must be a readable file. Received: {path} ({detail})") from None
+    raise CorpusError(f"A corpus must be a file that can be read. Received: {path} ({detail})")
 
 
 def _zstandard(file: BinaryIO, name: str) -> Readable:
@@ -186,14 +206,10 @@ def _zstandard(file: BinaryIO, name: str) -> Readable:
     return _Zstandard(file, lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError)
 
 
-def _unpack(reader: Callable[[BinaryIO], Any]) -> Callable[[BinaryIO, str], Readable]:
-    return lambda file, name: io.BufferedReader(reader(file), CHUNK)
-
-
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 _OPENERS: list[tuple[Callable[[bytes], bool], Callable[[BinaryIO, str], Readable]]] = [
-    (lambda head: head.startswith(b"\x1f\x8b"), _unpack(lambda file: gzip.GzipFile(fileobj=file, mode="rb"))),
-    (lambda head: head[:3] == b"BZh" and head[4:10] == b"1AY&SY", _unpack(bz2.BZ2File)),
-    (lambda head: head.startswith(b"\xfd7zXZ\x00"), _unpack(lzma.LZMAFile)),
+    (lambda head: head.startswith(b"\x1f\x8b"), lambda file, _: gzip.GzipFile(fileobj=file, mode="rb")),
+    (lambda head: head[:3] == b"BZh" and head[4:10] == b"1AY&SY", lambda file, _: bz2.BZ2File(file)),
+    (lambda head: head.startswith(b"\xfd7zXZ\x00"), lambda file, _: lzma.LZMAFile(file)),  # noqa: SIM115 (Stream closes)
     (lambda head: head.startswith(b"\x28\xb5\x2f\xfd"), _zstandard),
 ]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ def settings(cleaning: Cleaning, holdout: Holdout) -> dict[str, Any]:
 
 
 def summarise(
-    files: Sequence[str | Path | None],
+    files: Sequence[str],
     languages: tuple[str, str],
     asked: dict[str, Any],
     *,
@@ -58,7 +57,7 @@ def summarise(
         found += leaks
         warnings += alarms.held_out(name, given.get(name), len(parts[name]), leaks)
     return Report(
-        files=tuple(str(path) for path in files if path is not None),
+        files=tuple(files),
         languages=languages,
         settings=asked,
         read=intake.read,

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from seq2seq.corpus import doctor, summary
+from seq2seq.corpus.blocks import UNDECODABLE
 from seq2seq.corpus.cleaning import DUPLICATE, Cleaning
 from seq2seq.corpus.errors import CorpusError
 from seq2seq.corpus.intake import Intake, take_in
@@ -22,6 +23,7 @@ from seq2seq.corpus.reading import blocks, languages_from
 from seq2seq.corpus.report import Finding, Report
 from seq2seq.corpus.split import Files, Holdout, groups, hold_out
 from seq2seq.corpus.store import Part, Store
+from seq2seq.corpus.streams import refuse_missing
 
 SMALLEST = 10
 """Pairs that must be left of a corpus: the least of which a tenth is one."""
@@ -92,22 +94,24 @@ def prepare(
         CorpusError: the corpus cannot be read or used. Nothing is written.
         OutputError: the output cannot be written. Nothing half-written is left.
     """
+    files = {"valid": holdout.valid_files, "test": holdout.test_files}
+    inputs = [source, target, *(path for pair in files.values() for path in pair or ())]
+    refuse_missing(inputs)
     languages = _languages(source, target, source_language, target_language)
     names = {split: (f"{split}.{languages[0]}", f"{split}.{languages[1]}") for split in SPLITS}
-    files = {"valid": holdout.valid_files, "test": holdout.test_files}
     with Output(output) as folder:
-        inputs = [source, target, *(path for pair in files.values() for path in pair or ())]
         folder.refuse_to_overwrite([name for pair in names.values() for name in pair], inputs)
         with Store(folder.workplace / "corpus") as store:
             found = blocks(source, target, languages=languages)
             intake = take_in(found, store, limits=cleaning, form=cleaning.unicode, progress=progress)
-        division = _divide(store, intake, holdout, "stdin" if str(source) == "-" else str(source))
+        _refuse_undecodable(intake)
+        division = _divide(store, intake, holdout, _name(source))
         parts, given = dict(division.parts), {}
         for split, pair in files.items():
             if pair:
                 parts[split], given[split] = _take_given(pair, folder.workplace / split, languages, cleaning)
         report = summary.summarise(
-            (source, target),
+            [_name(path) for path in (source, target) if path is not None],
             languages,
             summary.settings(cleaning, holdout),
             intake=intake,
@@ -122,6 +126,21 @@ def prepare(
         folder.publish([*(name for pair in written.values() for name in pair), REPORT], stale)
     paths = {split: (folder.folder / pair[0], folder.folder / pair[1]) for split, pair in written.items()}
     return Prepared(paths["train"], paths.get("valid"), paths.get("test"), report, folder.folder / REPORT)
+
+
+def _name(path: str | Path) -> str:
+    return "stdin" if str(path) == "-" else str(path)
+
+
+def _refuse_undecodable(intake: Intake) -> None:
+    """A few broken lines are left out and listed; with this many the file is in another encoding."""
+    count = intake.dropped[UNDECODABLE]
+    if count >= SMALLEST and count * 10 > intake.read:
+        name, listed = next(iter(intake.undecodable.items()))
+        raise CorpusError(
+            f"A corpus must be text in UTF-8. Received: {name}:{listed[0]} "
+            f"({count:,} of {intake.read:,} pairs are not; iconv -f WINDOWS-1252 -t UTF-8 may convert it)"
+        )
 
 
 @dataclass(frozen=True)
@@ -146,11 +165,13 @@ def _divide(store: Store, intake: Intake, holdout: Holdout, name: str) -> _Divis
     findings = [*doctor.near_duplicates(pool), *doctor.outliers(pool), *intake.odd]
     group = groups(pool.columns.source, pool.columns.target)
     sizes = [0 if holdout.valid_files else holdout.valid, 0 if holdout.test_files else holdout.test]
+    count = int(np.count_nonzero(np.bincount(group)))
     purpose = hold_out(group, sizes, seed=holdout.seed)
+    del group
     places = np.full(int(pool.rows[-1]) + 1, OUT, np.uint8)
     places[pool.rows] = purpose
     parts = {split: pool.where(purpose == number) for number, split in enumerate(SPLITS)}
-    return _Division(parts, places, int(np.count_nonzero(np.bincount(group))), findings)
+    return _Division(parts, places, count, findings)
 
 
 def _take_given(pair: Files, stem: Path, languages: tuple[str, str], cleaning: Cleaning) -> tuple[Part, Intake]:
