@@ -131,9 +131,15 @@ def defaults(pairs: int) -> dict[str, Any]:
     """Settings that suit a corpus of this many sentence pairs, as a nested dictionary to start from."""
     if pairs < 5_000:
         return {
-            "tokenizer": {"vocabulary": 1000},
-            "model": {"embedding": 128, "units": 256},
-            "training": {"batch_tokens": 800, "epochs": 20, "warmup_steps": 100},
+            "tokenizer": {"vocabulary": 800},
+            "model": {
+                "embedding": 128,
+                "units": 256,
+                "embedding_dropout": 0.1,
+                "dropout": 0.1,
+                "readout_dropout": 0.1,
+            },
+            "training": {"batch_tokens": 400, "epochs": 16, "learning_rate": 3e-3, "warmup_steps": 100},
         }
     if pairs < 60_000:
         return {}

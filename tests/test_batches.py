@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from seq2seq import batches  # noqa: E402
-from seq2seq.batches import Pairs, Side  # noqa: E402
-from seq2seq.tokenizer import BOS, EOS  # noqa: E402
+from seq2seq import batches
+from seq2seq.batches import Pairs, Side
+from seq2seq.tokenizer import BOS, EOS
 
 
 def side(sentences) -> Side:

@@ -1,0 +1,215 @@
+"""How fast the toolkit is on this machine: training, decoding, one sentence, cold start, memory.
+
+    python benchmarks/speed.py                        all of it, with the model that ships and the sample corpus
+    python benchmarks/speed.py --model runs/x --source my.en --json results.json
+
+Absolute figures depend on the machine and drift on a shared one. So the rate of a large float32 matrix product, the
+ceiling, is measured before and after everything else, and every figure that is made of matrix products is given as a
+share of it too. Nothing else should run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PRETRAINED = ROOT / "seq2seq" / "pretrained" / "en-de"
+
+COLD = """
+import sys, time
+from seq2seq import Translator
+translation = Translator.load(sys.argv[1])(sys.argv[2])
+"""
+
+
+def timed(function: Callable[[], Any], repeats: int) -> list[float]:
+    """Seconds of each of several calls, after one that does not count."""
+    function()
+    seconds = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - begun)
+    return seconds
+
+
+def ceiling() -> float:
+    """Operations a second of a float32 matrix product in TensorFlow, (1280, 1024) by (1024, 2048); best of 20."""
+    import tensorflow as tf
+
+    left, right = tf.random.normal((1280, 1024)), tf.random.normal((1024, 2048))
+    product = tf.function(lambda: tf.matmul(left, right))
+    return 2 * 1280 * 1024 * 2048 / min(timed(lambda: product().numpy(), 20))
+
+
+def multiplications(config: Any, vocabulary: int) -> int:
+    """Multiply-adds that one source and one target piece cost together, forward; attention is left out as small."""
+    m = config.model
+    half = m.units // 2
+    encoder, width = 0, m.embedding
+    for _ in range(m.encoder_layers):
+        encoder += 2 * (width + half) * 4 * half
+        width = m.units
+    decoder = (m.embedding + m.units) * 4 * m.units
+    decoder += (m.decoder_layers - 1) * (2 * m.units + m.units) * 4 * m.units
+    return encoder + decoder + m.units * m.units + 2 * m.units * m.embedding + m.embedding * vocabulary
+
+
+def training(path: Path, lines: Sequence[str], repeats: int) -> dict[str, Any]:
+    """Target tokens a second of the compiled training step, padding not counted, on real text."""
+    import numpy as np
+
+    from seq2seq import Tokenizer, batches, bundle, export, inference
+    from seq2seq import training as loop
+
+    opened = bundle.load(path)
+    model = inference.network(opened)
+    tokenizer = Tokenizer(opened.read(export.tokenizer_names(opened)[0]))
+    side = batches.encode(lines, tokenizer)
+    pairs = batches.Pairs(side, side)
+    plan = batches.plan(pairs, opened.config.training.batch_tokens, seed=1)
+    made = [batches.batch(pairs, rows) for rows in plan[: repeats + 2]]
+    adam = loop.optimizer(opened.config.training, 1000)
+    adam.build(model.trainable_variables)
+    step = loop.step_function(model, adam, opened.config.training)
+    for batch in made[:2]:
+        step(*batch)
+    rates = []
+    for batch in made[2:]:
+        begun = time.perf_counter()
+        step(*batch)[0].numpy()
+        rates.append(int(np.count_nonzero(batch.target_out)) / (time.perf_counter() - begun))
+    flops = 6 * multiplications(opened.config, len(tokenizer))
+    return {"target_tokens_per_s": statistics.median(rates), "flop_per_token": flops, "batches": len(rates)}
+
+
+def decoding(translator: Any, lines: Sequence[str], beam: int, repeats: int) -> dict[str, Any]:
+    """Sentences a second over all lines at once, and the latency of one line at a time."""
+    import msgspec
+
+    search = msgspec.structs.replace(translator.config.search, beam=beam, n_best=1)
+    seconds = timed(lambda: translator(list(lines), search=search), repeats)
+    single = sorted(timed_each(lambda line: translator(line, search=search), lines[:200]))
+    return {
+        "engine": translator.engine_name,
+        "beam": beam,
+        "sentences_per_s": len(lines) / statistics.median(seconds),
+        "one_sentence_ms": {"median": 1e3 * statistics.median(single), "p95": 1e3 * single[int(0.95 * len(single))]},
+    }
+
+
+def timed_each(function: Callable[[str], Any], lines: Sequence[str]) -> list[float]:
+    """Seconds of one call for each line, after one that does not count."""
+    function(lines[0])
+    seconds = []
+    for line in lines:
+        begun = time.perf_counter()
+        function(line)
+        seconds.append(time.perf_counter() - begun)
+    return seconds
+
+
+def cold_start(model: Path, line: str, repeats: int) -> dict[str, Any]:
+    """A new process from nothing to its first translation and its end: seconds, and megabytes at its peak."""
+    command = [sys.executable, "-c", COLD, str(model), line]
+    seconds = timed(lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT), repeats)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
+    return {"seconds": statistics.median(seconds), "peak_megabytes": peak / (1024 if sys.platform == "darwin" else 1)}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    packages = ("tensorflow", "keras", "ai-edge-litert", "numpy")
+    model = next((line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")), "")
+    return {
+        "processor": model or platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def measure(model: Path, source: Path, count: int, repeats: int) -> dict[str, Any]:
+    """Everything, in one run."""
+    from seq2seq import Translator
+
+    lines = source.read_text(encoding="utf-8").split("\n")[:count]
+    lines = list(dict.fromkeys(line for line in lines if line.strip()))  # an equal sentence is translated once
+    # The cold process comes first: its memory must not be ours, which fork would hand down.
+    results: dict[str, Any] = {"machine": machine(), "model": model.name, "source": source.name, "lines": len(lines)}
+    results["cold_start"] = cold_start(model, lines[0], repeats)
+    results["ceiling_gflops"] = [ceiling() / 1e9]
+    translator = Translator.load(model)
+    results["decoding"] = [decoding(translator, lines, beam, repeats) for beam in (1, 5)]
+    results["decoding"] += [
+        decoding(Translator.load(model, engine="tensorflow"), lines, beam, repeats) for beam in (1, 5)
+    ]
+    results["training"] = training(model, lines * (1 + 40_000 // (10 * len(lines))), 4 * repeats)
+    results["ceiling_gflops"].append(ceiling() / 1e9)
+    best = max(results["ceiling_gflops"])
+    trained = results["training"]
+    trained["share_of_ceiling"] = trained["target_tokens_per_s"] * trained["flop_per_token"] / (best * 1e9)
+    results["process_peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return results
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    low, high = sorted(results["ceiling_gflops"])
+    cold, trained = results["cold_start"], results["training"]
+    rows = [
+        f"{results['machine']['processor']}, {results['machine']['cores']} cores; model {results['model']}, "
+        f"{results['lines']} lines of {results['source']}",
+        "",
+        "| what | value |",
+        "|---|---|",
+        f"| matrix-product ceiling, float32 | {low:.0f} to {high:.0f} GFLOP/s |",
+        f"| training, target tokens a second | {trained['target_tokens_per_s']:,.0f} "
+        f"({trained['share_of_ceiling']:.0%} of the ceiling) |",
+    ]
+    for row in results["decoding"]:
+        name, latency = f"{row['engine']}, beam {row['beam']}", row["one_sentence_ms"]
+        rows.append(f"| {name}, sentences a second | {row['sentences_per_s']:,.0f} |")
+        rows.append(f"| {name}, one sentence, median (p95) | {latency['median']:.1f} ms ({latency['p95']:.1f}) |")
+    rows.append(
+        f"| cold process to first translation and exit | {cold['seconds']:.2f} s, {cold['peak_megabytes']:.0f} MB |"
+    )
+    return "\n".join(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=PRETRAINED, help="a model folder")
+    parser.add_argument("--source", type=Path, default=ROOT / "data" / "sample.en", help="sentences, one a line")
+    parser.add_argument("--lines", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    arguments = parser.parse_args()
+    if not arguments.model.exists():
+        parser.error(f"--model must be a model folder. Received: {arguments.model}")
+    results = measure(arguments.model, arguments.source, arguments.lines, arguments.repeats)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()

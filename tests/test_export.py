@@ -1,0 +1,163 @@
+"""What is exported says what the library says, in a process that has never heard of this package."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from seq2seq import bundle, export, inference
+from seq2seq import engine as engines
+from seq2seq.config import ModelConfig, build
+from seq2seq.engine import batching
+from seq2seq.model import Seq2Seq
+from seq2seq.tokenizer import Tokenizer, train
+
+CLEAN = """
+import json, sys
+sys.modules["seq2seq"] = None  # any import of it fails
+import numpy as np
+import tensorflow as tf
+{load}
+"""
+
+IDS = """
+translate = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+said = []
+for row in json.load(open(sys.argv[2])):
+    found = translate(source=tf.constant([row + [3]], tf.int32))
+    tokens, length = found["tokens"].numpy()[0, 0], found["lengths"].numpy()[0, 0]
+    said.append([tokens[:length].tolist(), float(found["scores"][0, 0])])
+json.dump(said, open(sys.argv[3], "w"))
+"""
+
+TEXT = """
+import tensorflow_text
+translate = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+texts = json.load(open(sys.argv[2]))
+found = translate(text=tf.constant(texts))
+said = [text.decode() for text in found["translation"].numpy()]
+json.dump([said, found["score"].numpy().tolist()], open(sys.argv[3], "w"))
+"""
+
+
+@pytest.fixture(scope="module")
+def lines(root) -> list[str]:
+    return list(dict.fromkeys((root / "data" / "sample.en").read_text(encoding="utf-8").split("\n")))[:200]
+
+
+@pytest.fixture(scope="module")
+def model(root, lines, tmp_path_factory) -> bundle.Bundle:
+    """The model that ships; without it a random one, of which everything but sense can be asked."""
+    pretrained = root / "seq2seq" / "pretrained" / "en-de"
+    if pretrained.exists():
+        return bundle.load(pretrained)
+    tokenizer = train(lines, vocabulary=300)
+    config = build(
+        {"model": {"embedding": 12, "units": 16}, "source_language": "en", "target_language": "de"},
+    )
+    network = Seq2Seq(ModelConfig(embedding=12, units=16), len(Tokenizer(tokenizer)))
+    from safetensors.numpy import save
+
+    weights = {weight.path: 8 * weight.numpy() for weight in network.weights}  # far from ties
+    files = {
+        "tokenizer.model": tokenizer,
+        "weights.safetensors": save({name: array.astype(np.float16) for name, array in weights.items()}),
+        "model.tflite": export.litert(inference.Inference(inference.build(config, weights)), quantised=True),
+    }
+    path = tmp_path_factory.mktemp("model") / "model"
+    return bundle.write(path, config=config, files=files, provenance={}, scores=[])
+
+
+@pytest.fixture(scope="module")
+def ids(model, lines) -> list[list[int]]:
+    tokenizer = Tokenizer(model.read("tokenizer.model"))
+    return [tokenizer.encode(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def library(model, ids):
+    """What the library's float engine says."""
+    return [found[0] for found in engines.load(model, "tensorflow").translate(ids, model.config.search)]
+
+
+def elsewhere(script: str, folder: Path, given: object, tmp_path: Path):
+    (tmp_path / "in.json").write_text(json.dumps(given))
+    arguments = [sys.executable, "-c", CLEAN.format(load=script), str(folder), "in.json", "out.json"]
+    subprocess.run(arguments, cwd=tmp_path, check=True, capture_output=True)
+    return json.loads((tmp_path / "out.json").read_text())
+
+
+@pytest.mark.slow
+def test_saved_model_of_ids_equals_the_library(model, ids, library, tmp_path):
+    folder = export.export(model, "saved_model_ids", tmp_path / "out")
+    for (tokens, score), expected in zip(elsewhere(IDS, folder, ids, tmp_path), library, strict=True):
+        assert tuple(token for token in tokens if token != batching.EOS) == expected.ids
+        assert score == pytest.approx(expected.score, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_saved_model_of_text_equals_the_library(model, lines, library, tmp_path):
+    pytest.importorskip("tensorflow_text")
+    folder = export.export(model, "saved_model", tmp_path / "out")
+    said, scores = elsewhere(TEXT, folder, ["", "  ", *lines], tmp_path)
+    tokenizer = Tokenizer(model.read("tokenizer.model"))
+    assert said[:2] == ["", ""]
+    # decode() also cleans control characters that a model may spell byte by byte; sense has none
+    agree = [text == tokenizer.decode(expected.ids) for text, expected in zip(said[2:], library, strict=True)]
+    assert np.mean(agree) == 1.0 or "pretrained" not in str(model.path)
+    np.testing.assert_allclose(scores[2:], [expected.score for expected in library], atol=1e-3)
+
+
+@pytest.mark.slow
+def test_litert_float_equals_the_library(model, ids, library, tmp_path):
+    folder = export.export(model, "litert", tmp_path / "out")
+    engine = engines.LiteRTEngine((folder / "model.tflite").read_bytes())
+    assert engine.name == "litert-float32"
+    for found, expected in zip(engine.translate(ids, model.config.search), library, strict=True):
+        assert found[0].ids == expected.ids
+
+
+@pytest.mark.slow
+def test_every_engine_explains_its_own_score(model, ids):
+    search = model.config.search
+    for name in ("litert", "tensorflow"):
+        engine = engines.load(model, name)
+        for source in ids[:10]:
+            found = engine.translate([source], search)[0][0]
+            explained = engine.explain(source, found.ids)
+            if found.finished:
+                assert explained["log_probs"].sum() == pytest.approx(found.log_prob, abs=0.05)
+            np.testing.assert_allclose(explained["attention"].sum(-1), 1.0, atol=1e-3)
+            i, f, g, o, c, h = explained["encoder"][0, 0]
+            before = np.concatenate([np.zeros_like(c[:1]), c[:-1]])
+            np.testing.assert_allclose(c, f * before + i * g, atol=1e-5)
+            np.testing.assert_allclose(h, o * np.tanh(c), atol=1e-5)
+
+
+def test_an_unknown_form_is_refused(model, tmp_path):
+    with pytest.raises(export.ExportError, match=r"An export must be one of saved_model, .* Received: onnx"):
+        export.export(model, "onnx", tmp_path / "out")
+
+
+def test_a_folder_in_use_is_refused(model, tmp_path):
+    (tmp_path / "mine").write_text("keep")
+    with pytest.raises(export.ExportError, match=r"An export must go to a new or empty folder. Received: "):
+        export.export(model, "litert", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_full_disk_leaves_nothing(model, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(export.FORMS, "litert", full)
+    with pytest.raises(export.ExportError, match=r"An export must be writable; nothing was written. Received: "):
+        export.export(model, "litert", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,156 @@
+"""The whole river through the command line: it learns, it survives being killed, what it ships is what it trained."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from seq2seq import bundle, checkpoint, pipeline
+from seq2seq.cli import run
+
+SMALL = ["model.embedding=32", "model.units=64", "model.decoder_layers=1", "training.average=2"]
+
+
+def corpus(folder: Path, count: int, seed: int = 0) -> list[str]:
+    """Digits and the same digits backwards."""
+    draw = random.Random(seed)
+    rows = sorted({tuple(draw.choices("0123456789", k=draw.randint(2, 6))) for _ in range(count)})
+    draw.shuffle(rows)
+    (folder / "a.en").write_text("".join(" ".join(row) + "\n" for row in rows))
+    (folder / "a.de").write_text("".join(" ".join(reversed(row)) + "\n" for row in rows))
+    return ["--source", str(folder / "a.en"), "--target", str(folder / "a.de")]
+
+
+def assigned(*settings: str) -> list[str]:
+    return [part for setting in (*SMALL, *settings) for part in ("--set", setting)]
+
+
+def train(folder: Path, *arguments: str) -> list[str]:
+    return ["train", "--output", str(folder / "run"), *corpus(folder, 300), *assigned("training.epochs=2", *arguments)]
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> Path:
+    """A run that has learned to write digits backwards."""
+    folder = tmp_path_factory.mktemp("digits")
+    settings = ("training.epochs=18", "training.learning_rate=0.01", "training.batch_tokens=1000", "model.dropout=0.1")
+    settings += ("model.embedding_dropout=0.0", "model.readout_dropout=0.0", "training.warmup_steps=50")
+    arguments = corpus(folder, 6000)
+    assert run(["train", "--output", str(folder / "run"), *arguments, *assigned(*settings)]) == 0
+    return folder / "run"
+
+
+@pytest.mark.slow
+def test_it_learns_to_reverse_digits(learned, capsys, tmp_path):
+    data = learned / "data"
+    sources = (data / "test.en").read_text()
+    (tmp_path / "in").write_text(sources)
+    assert run(["translate", str(learned), "--input", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 0
+    wanted = (data / "test.de").read_text().splitlines()
+    said = (tmp_path / "out").read_text().splitlines()
+    assert np.mean([one == other for one, other in zip(said, wanted, strict=True)]) > 0.95
+
+
+@pytest.mark.slow
+def test_a_run_folder_holds_what_it_promises(learned):
+    assert {path.name for path in learned.iterdir()} == {
+        "data", "config.yaml", "tokenizer.model", "checkpoints", "training.log", "tensorboard", "curve.png", "model",
+    }  # fmt: skip
+    model = bundle.load(learned)
+    assert {"model.tflite", "weights.safetensors", "tokenizer.model", "README.md"} == set(model.files)
+    assert {(row["test"], row["engine"], row["beam"]) for row in model.scores} == {
+        (test, engine, beam)
+        for test in ("valid", "test")
+        for engine in ("litert-int8", "tensorflow-float32")
+        for beam in (1, 5)
+    }
+    log = (learned / "training.log").read_text()
+    assert log.count("epoch ") >= 10 and log.count("    reference") == 3 * log.count("epoch ")
+
+
+@pytest.mark.slow
+def test_engines_exports_and_a_new_process_say_the_same(learned, tmp_path):
+    lines = (learned / "data" / "test.en").read_text()
+    said = {}
+    for engine in ("litert", "tensorflow"):
+        command = [sys.executable, "-m", "seq2seq", "translate", str(learned), "--engine", engine]
+        said[engine] = subprocess.run(command, input=lines, capture_output=True, text=True, check=True).stdout
+    again = subprocess.run(
+        [sys.executable, "-m", "seq2seq", "translate", str(learned)], input=lines, capture_output=True, text=True
+    )
+    assert again.stdout == said["litert"]
+    agreement = np.mean([a == b for a, b in zip(*(said[e].splitlines() for e in said), strict=True)])
+    assert agreement > 0.9  # 8-bit weights word a few sentences differently
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_resumes_to_the_same_weights(tmp_path, full):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    settings = ("training.checkpoint_minutes=0.0001", "training.batch_tokens=200")
+    assert run(train(whole, *settings)) == 0
+    command = [sys.executable, "-m", "seq2seq", *train(parts, *settings)]
+    draw = random.Random(1)
+    for _ in range(20 if full else 2):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        latest = parts / "run" / "checkpoints" / "latest.safetensors"
+        deadline = time.monotonic() + 240
+        while not latest.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(draw.uniform(0, 1.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        command = [*command, "--resume"] if "--resume" not in command else command
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    ends = [checkpoint.load(folder / "run" / "checkpoints" / "latest.safetensors")[0] for folder in (whole, parts)]
+    for name, array in ends[0].items():
+        np.testing.assert_array_equal(array, ends[1][name])
+    files = [(folder / "run" / "model" / "weights.safetensors").read_bytes() for folder in (whole, parts)]
+    assert files[0] == files[1]
+
+
+def test_a_folder_in_use_is_refused(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("keep")
+    assert run(train(tmp_path)) == 1
+    assert "A new run needs a new folder, or --resume to go on with the old one. Received: " in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_resuming_nothing_is_refused(tmp_path, capsys):
+    assert run([*train(tmp_path), "--resume"]) == 1
+    assert "There must be a run to resume; leave --resume out to start one. Received: " in capsys.readouterr().err
+
+
+def test_a_corpus_of_three_lines_is_refused(tmp_path, capsys):
+    for name in ("a.en", "a.de"):
+        (tmp_path / name).write_text("one\ntwo\nthree\n")
+    arguments = ["--source", str(tmp_path / "a.en"), "--target", str(tmp_path / "a.de")]
+    assert run(["train", "--output", str(tmp_path / "run"), *arguments]) == 3
+    assert "Received: " in capsys.readouterr().err
+
+
+def test_a_vocabulary_nobody_asked_for_gives_way(tmp_path):
+    corpus(tmp_path, 300)
+    files = pipeline.Files(tmp_path / "a.en", tmp_path / "a.de")
+    run_ = pipeline.Run(tmp_path / "run")
+    from seq2seq.pipeline.start import start
+
+    said: list[str] = []
+    start(files, run_, {}, said.append)
+    assert any(line.startswith("tokenizer.model: ") for line in said)
+    from seq2seq.tokenizer import TokenizerError
+
+    with pytest.raises(TokenizerError, match="supports a vocabulary of at most"):
+        start(files, pipeline.Run(tmp_path / "other"), {"tokenizer": {"vocabulary": 9000}}, said.append)
+    assert not (tmp_path / "other" / "config.yaml").exists()
