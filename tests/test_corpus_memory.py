@@ -35,10 +35,10 @@ def generate(folder: Path, count: int, *, repeated: float) -> tuple[Path, Path]:
 @pytest.mark.parametrize("repeated", [0.0, 0.5])
 def test_bytes_a_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repeated: float) -> None:
     """The difference between two sizes leaves out what does not grow, and small blocks keep it from hiding the rest."""
-    monkeypatch.setattr("seq2seq.corpus.streams.CHUNK", 1 << 13)
-    monkeypatch.setattr("seq2seq.corpus.alignment.WINDOW", 256)
+    monkeypatch.setattr("seq2seq.corpus.streams.CHUNK", 1 << 15)
+    monkeypatch.setattr("seq2seq.corpus.alignment.WINDOW", 512)
     peaks = []
-    counts = (20_000, 40_000)
+    counts = (15_000, 40_000)
     for count in counts:
         files = generate(tmp_path, count, repeated=repeated)
         tracemalloc.start()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,16 @@ class TestWhatComesOut:
         made = prepare("-", output=tmp_path / "out", source_language="en", target_language="de")
         assert sorted(everything(made)) == sorted(sentences(40))
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+    def test_pipes_can_be_read_once_only_and_are(self, tmp_path: Path) -> None:
+        pipes = []
+        for path in files(tmp_path, sentences(3000)):
+            pipes.append(path.with_stem("pipe"))
+            os.mkfifo(pipes[-1])
+            threading.Thread(target=pipes[-1].write_bytes, args=(path.read_bytes(),), daemon=True).start()
+        made = prepare(*pipes, output=tmp_path / "out")
+        assert made.report.read == 3000
+
     def test_a_second_run_replaces_the_first(self, tmp_path: Path) -> None:
         prepare(*files(tmp_path, sentences(100)), output=tmp_path / "out")
         made = prepare(*files(tmp_path, sentences(60, 2)), output=tmp_path / "out", holdout=Holdout(test=0))
@@ -230,6 +242,12 @@ class TestWhatIsDropped:
         path.write_text("".join(f"{one}\t{two}\n" for one, two in sentences(40)) + "no tab\n\n", encoding="utf-8")
         made = prepare(path, output=tmp_path / "out")
         assert (made.report.dropped["malformed"], made.report.dropped["empty"]) == (1, 1)
+
+    def test_enormous_lines_do_no_harm(self, tmp_path: Path) -> None:
+        raw = [*sentences(40), ("x" * 100_000, "y"), ("z", "\x00" * 100_000), ("a" * 100_000, "b" * 100_001)]
+        made = prepare(*files(tmp_path, raw), output=tmp_path / "out")
+        assert sorted(everything(made)) == sorted(sentences(40))
+        assert made.report_file.stat().st_size < 10_000
 
 
 class TestTheDoctor:

@@ -74,7 +74,7 @@ def test_what_comes_out_is_clean(form: str, text: str) -> None:
 @example(lines=["a\r"])
 @example(lines=["\r", "\n"])
 @example(lines=["", " ", ""])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_many_at_once_are_cleaned_as_one_by_one(form: str, lines: list[str]) -> None:
     assert normalise_all(lines, form) == [normalise(line, form) for line in lines]  # type: ignore[arg-type]
 

@@ -27,14 +27,6 @@ VARIED = 0.15
 """Least standard deviation of the logarithm of the line lengths for which their correlation says something; corpora
 sorted by length have none within a window."""
 
-# Classes of the UTF-8 bytes to count in every line: characters, spaces, digits, question marks.
-_BYTES = np.zeros((4, 256), np.uint8)
-_BYTES[0, :0x80] = 1
-_BYTES[0, 0xC0:] = 1
-_BYTES[1, ord(" ")] = 1
-_BYTES[2, ord("0") : ord("9") + 1] = 1
-_BYTES[3, ord("?")] = 1
-
 
 @dataclass(frozen=True)
 class Span:
@@ -137,8 +129,9 @@ def _varied(*lengths: np.ndarray) -> bool:
 def _numbers(text: bytes) -> np.ndarray:
     """(4, lines): logarithms of characters and words, digits and question marks (at most 3) of every line."""
     codes = np.frombuffer(text, np.uint8)
-    starts = np.concatenate(([0], np.flatnonzero(codes == 10)[:-1] + 1))
-    counts = np.stack([np.add.reduceat(kind[codes], starts, dtype=np.int32) for kind in _BYTES]).astype(np.float64)
+    starts = np.concatenate(([0], np.flatnonzero(codes == ord("\n"))[:-1] + 1))
+    kinds = ((codes & 0xC0) != 0x80, codes == ord(" "), codes - np.uint8(ord("0")) < 10, codes == ord("?"))
+    counts = np.stack([np.add.reduceat(kind, starts, dtype=np.int32) for kind in kinds]).astype(np.float64)
     counts[:2] = np.log1p(counts[:2])
     counts[2:] = np.minimum(counts[2:], 3)
     return counts

@@ -70,11 +70,11 @@ def refuse_other_than_text(head: bytes, name: str) -> None:
     must = "A corpus must be text in UTF-8. Received: "
     if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
         raise CorpusError(f"{must}{name}:1 (UTF-16 or UTF-32; iconv -f UTF-16 -t UTF-8 converts it)")
-    if head.count(0) * 50 > len(head):
-        line = head.count(b"\n", 0, head.index(0)) + 1
-        raise CorpusError(f"{must}{name}:{line} (zero bytes: a binary file, or UTF-16)")
     whole = head.split(b"\n")
     whole = whole[:-1] or whole
+    zeros = [index for index, line in enumerate(whole) if 0 in line] if 0 in head else []
+    if len(zeros) * 4 > len(whole):
+        raise CorpusError(f"{must}{name}:{zeros[0] + 1} (zero bytes: a binary file, or UTF-16)")
     _, bad = decode(whole)
     if len(bad) * 4 <= len(whole):
         return

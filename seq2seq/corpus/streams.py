@@ -177,7 +177,7 @@ def refuse_missing(paths: Iterable[str | Path | None]) -> None:
         CorpusError: one is missing, or a directory.
     """
     for path in paths:
-        if path is not None and str(path) != "-":
+        if path is not None and str(path) != "-" and not Path(path).is_fifo():  # a pipe can be opened once only
             _open(Path(path)).close()
 
 
