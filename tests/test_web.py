@@ -103,7 +103,8 @@ class TestPanels:
         cell = np.frombuffer(base64.b64decode(forward["cell"]), np.uint8).reshape(panels.UNITS, steps)
         assert np.argwhere(cell == 0).tolist() == [[panels.UNITS - 2, 1]]
         assert np.argwhere(cell == 255).tolist() == [[panels.UNITS - 1, 3]]
-        assert set(base64.b64decode(forward["forget"])) == {64}
+        assert forward["low"] == 0.2
+        assert set(base64.b64decode(forward["forget"])) == {16}  # 255 * (0.25 - 0.2) / (1 - 0.2)
         assert forward["dropped"] == [units] * steps
         assert forward["kept"] == [0.25] * steps
 

@@ -65,7 +65,8 @@ def memory(encoder: np.ndarray) -> list[dict[str, Any]]:
     """Forget gate and cell state of each encoder layer and direction.
 
     Of all units the `UNITS` whose cell state varies most are kept, in the order of the piece at which each holds most:
-    what is stored early stands at the top.
+    what is stored early stands at the top. `low` is the forget gate that is drawn as nothing, `scale` the cell state
+    that is drawn in full.
 
     Arguments:
         encoder: (L, 2, 6, S, D/2).
@@ -76,6 +77,7 @@ def memory(encoder: np.ndarray) -> list[dict[str, Any]]:
             forget, state = cell[FORGET], cell[STATE]  # (S, D/2)
             rows = np.argsort(-state.var(axis=0), kind="stable")[:UNITS]
             rows = rows[np.argsort(np.abs(state[:, rows]).argmax(axis=0), kind="stable")]
+            low = min(math.floor(10 * float(np.quantile(forget[:, rows], 0.01))) / 10, 0.9)
             scale = max(float(np.quantile(np.abs(state[:, rows]), 0.99)), 1e-6)
             pictures.append(
                 {
@@ -83,8 +85,9 @@ def memory(encoder: np.ndarray) -> list[dict[str, Any]]:
                     "direction": direction,
                     "units": state.shape[1],
                     "rows": len(rows),
+                    "low": low,
                     "scale": round(scale, 2),
-                    "forget": _bytes(forget[:, rows].T),
+                    "forget": _bytes((forget[:, rows].T - low) / (1.0 - low)),
                     "cell": _bytes(0.5 + 0.5 * state[:, rows].T / scale),
                     "kept": np.round(forget.mean(axis=1), 3).tolist(),
                     "dropped": (forget < 0.5).sum(axis=1).tolist(),

@@ -50,7 +50,7 @@ def application(translator: Translator, *, max_characters: int = limits.MAX_CHAR
         mcp_server=False,
         pwa=False,
         theme=gr.themes.Base(font=FONTS, font_mono=MONOSPACED),
-        head=f"<style>{_asset('style.css')}</style><script>{_asset('panels.js')}</script>",
+        head=f"<style>{_asset('style.css')}</style><script>{_asset('page.js')}{_asset('panels.js')}</script>",
     )
     mounted: Any = application.routes[-1]
     application.state.end_streams = mounted.app.stop_event.set
@@ -180,10 +180,11 @@ def _connect(desk: Desk, inputs: list[Any], button: Any, outputs: list[Any]) -> 
             logger.info("no look into a sentence: %s", _sentence(error))
             return gr.skip()
 
-    quiet = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}
+    quiet = {"trigger_mode": "always_last", "api_visibility": "private", "concurrency_id": "translate"}
     triggers = [button.click, *(component.change for component in inputs)]
-    gr.on(triggers, respond, inputs, outputs, concurrency_id="translate", **quiet)
-    result.pick(look, inputs, result, concurrency_id="translate", **quiet)
+    target = outputs[0]
+    gr.on(triggers, respond, inputs, outputs, show_progress="minimal", show_progress_on=target, **quiet)
+    result.pick(look, inputs, result, show_progress="hidden", **quiet)
 
 
 def _endpoint(desk: Desk) -> Callable[..., Any]:
@@ -224,7 +225,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _drawn(name: str, value: Any) -> Any:
-    """A place that assets/panels.js fills from a JSON value; the template holds no text, so no text is ever run."""
+    """A place that the scripts in assets fill from a JSON value; the template holds no text, so no text is ever run."""
     return gr.HTML(
         value,
         html_template=f'<div class="{name}"></div>',

@@ -1,24 +1,9 @@
-// Draws what the server sends as JSON. Every piece of text goes through textContent; no string ever becomes markup.
+// The pictures below the panes, from the server's JSON. Text becomes text nodes, as in page.js; never markup.
 (() => {
   "use strict";
-  const SVG = "http://www.w3.org/2000/svg";
-
-  function fill(element, attributes, children) {
-    for (const [name, value] of Object.entries(attributes || {})) {
-      if (typeof value === "function") element.addEventListener(name, value);
-      else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
-    }
-    for (const child of children.flat()) {
-      if (child === null || child === undefined) continue;
-      element.append(child instanceof Node ? child : document.createTextNode(String(child)));
-    }
-    return element;
-  }
-  const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
-  const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+  const { h, s } = window.seq2seq;
   const percent = (value) => (value < 0.001 ? "< 0.1 %" : `${(value * 100).toFixed(value < 0.0995 ? 1 : 0)} %`);
   const decimal = (value) => value.toFixed(2).replace("-", "−");
-  const number = new Intl.NumberFormat("en");
 
   // A piece as people read it: a word's first piece plain, its further pieces with a dot before them.
   function label(piece, index) {
@@ -39,57 +24,6 @@
     const letters = [...text];
     while (letters.length > 1 && ruler.measureText(letters.join("") + "…").width > most) letters.pop();
     return letters.join("") + "…";
-  }
-
-  // --- header, counter, status -------------------------------------------------------------------------------------
-
-  function header(root, props) {
-    const { source, target } = props.value;
-    root.replaceChildren(
-      h("p", { class: "mark", "aria-hidden": "true" }, "seq2seq"),
-      h("h1", {}, source, h("span", { class: "arrow", "aria-label": " to " }, "→"), target),
-    );
-  }
-
-  function counter(root, props) {
-    const limit = props.value.limit;
-    const shown = h("span", { class: "count" });
-    root.replaceChildren(shown, h("span", { class: "keys" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter")));
-    function update() {
-      const box = document.querySelector("#source textarea");
-      const length = box ? [...box.value].length : 0;
-      shown.textContent = `${number.format(length)} / ${number.format(limit)}`;
-      shown.classList.toggle("over", length > limit);
-    }
-    document.addEventListener("input", (event) => event.target.closest?.("#source") && update());
-    document.addEventListener("seq2seq:answered", update);
-    update();
-  }
-
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest?.("#source")) {
-      event.preventDefault();
-      document.querySelector("button#translate")?.click();
-    }
-  });
-
-  function status(root, props, watch) {
-    const box = document.querySelector("#target textarea");
-    if (box) Object.assign(box, { readOnly: true, disabled: false }); // so that it can be reached and selected by keyboard
-    const facts = h("p", { class: "facts" });
-    const notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
-    root.replaceChildren(facts, notes);
-    function draw() {
-      const value = props.value || {};
-      facts.textContent = value.engine ? `${value.engine} · ${value.milliseconds < 10 ? value.milliseconds : Math.round(value.milliseconds)} ms` : "";
-      notes.replaceChildren(
-        ...(value.error ? [h("p", { class: "error" }, value.error)] : []),
-        ...(value.warnings || []).map((warning) => h("p", { class: "warning" }, warning)),
-      );
-      document.dispatchEvent(new Event("seq2seq:answered"));
-    }
-    watch("value", draw);
-    draw();
   }
 
   // --- n-best ------------------------------------------------------------------------------------------------------
@@ -221,7 +155,7 @@
       h("div", { class: "canvas", style: `width:${wide}px` }, heat(data, picture.rows, steps, colour), h("div", { class: "marker", hidden: "" })));
     const heading = s("svg", { class: "columns", width: wide + tail, height: head, viewBox: `0 0 ${wide + tail} ${head}`, "aria-hidden": "true" }, columns(source, shape, 0));
     const plates = h("div", { class: "plates scroll" }, heading,
-      plate("Forget gate", "lets go 0", "1 keeps", "sequential", bytes(picture.forget), kept),
+      plate("Forget gate", `lets go ${picture.low}`, "1 keeps", "sequential", bytes(picture.forget), kept),
       plate("Cell state", `−${picture.scale}`, `+${picture.scale}`, "diverging", bytes(picture.cell), signed));
     plates.addEventListener("pointermove", (event) => {
       const canvas = event.target.closest?.(".canvas");
@@ -285,5 +219,5 @@
     draw();
   }
 
-  window.seq2seq = { header, counter, status, result };
+  Object.assign(window.seq2seq, { result });
 })();
