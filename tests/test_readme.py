@@ -130,7 +130,7 @@ class Reader:
 
 
 def answering(log: Path, seconds: float = 60) -> str:
-    """The address that a server says it listens on, once /healthz says that its page is ready; empty if it never does."""
+    """The address that a server says it listens on, once /healthz says that its page is ready; else nothing."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -153,6 +153,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> dict[Step, str | None]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # the first has to wait for all
 @pytest.mark.parametrize("step", RUN, ids=title)
 def test_a_step_runs(step: Step, followed: dict[Step, str | None]) -> None:
     if step not in followed:
