@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -32,7 +33,7 @@ def by_place(variables: Iterable[Any]) -> dict[str, Any]:
 
 def save(path: Path, variables: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> None:
     """Writes the variables and a JSON-able state; the file at `path` is the old one or the new one, never half."""
-    arrays = {name: np.array(getattr(value, "value", value), order="C") for name, value in variables.items()}
+    arrays = {name: np.array(keras.ops.convert_to_numpy(value), order="C") for name, value in variables.items()}
     partial = path.with_name(path.name + ".partial")
     try:
         save_file(arrays, partial, metadata={"state": json.dumps(state or {})})
