@@ -66,17 +66,21 @@ class Attention(keras.layers.Layer):
 
 
 class DotAttention(Attention):
-    """score = query . value (Luong, Pham and Manning 2015)."""
+    """score = query . value / sqrt(D) (Luong, Pham and Manning 2015; the scale is from Vaswani et al. 2017).
+
+    Without the scale the softmax is saturated from the first step on, and for thousands of steps attention learns
+    nothing but to look at the last piece.
+    """
 
     def keys(self, values: tf.Tensor) -> tf.Tensor:
         return values
 
     def score(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(query, keys, transpose_b=True)
+        return tf.matmul(query, keys, transpose_b=True) * self.units**-0.5
 
 
 class GeneralAttention(DotAttention):
-    """score = query . (W value) (Luong, Pham and Manning 2015)."""
+    """score = query . (W value) / sqrt(D) (Luong, Pham and Manning 2015)."""
 
     def build(self, *_: object) -> None:
         self.key = keras.layers.Dense(self.units, use_bias=False, name="key", dtype=self.dtype_policy)

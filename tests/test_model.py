@@ -85,7 +85,7 @@ def test_dot_attention_by_hand():
     values = tf.constant([[[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]]])
     layer = attention.DotAttention(2)
     memory = layer.memory(values, tf.constant([[True, True, False]]))
-    context, weights = layer(tf.constant([[[np.log(3.0), 0.0]]], tf.float32), memory)
+    context, weights = layer(tf.constant([[[2**0.5 * np.log(3.0), 0.0]]], tf.float32), memory)
     np.testing.assert_allclose(weights, [[[0.75, 0.25, 0.0]]], atol=1e-6)
     np.testing.assert_allclose(context, [[[0.75, 0.25]]], atol=1e-6)
 
