@@ -60,7 +60,6 @@ def test_the_table_of_gates_holds_the_lines_of_the_cell() -> None:
     assert [line.strip() for line in code[first : first + 6]] == GATES
 
 
-@pytest.mark.slow
 def test_examples_print_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorflow")
     pytest.importorskip("matplotlib")
