@@ -87,10 +87,6 @@ class Desk:
         """Lets one thread make its interpreter before the first person waits for it."""
         self._threads.submit(self._answer, Wish("a"), 0).result()
 
-    def close(self) -> None:
-        """Lets running translations finish and the threads end."""
-        self._threads.shutdown()
-
     def _search(self, wish: Wish) -> Any:
         beam = 1 if wish.search == "greedy" else wish.beam
         settings = {"beam": beam, "n_best": beam, "length_penalty": wish.length_penalty}
