@@ -1,0 +1,86 @@
+"""Settings: what is refused and how, what is read and written, and that every shipped configuration stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seq2seq import bundle, config
+from seq2seq.config import ConfigError
+
+CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("model.unit=3", "A setting must be one we know; the nearest is model.units. Received: model.unit"),
+        ("modle.units=4", "A setting must be one we know; the nearest is model. Received: modle"),
+        ("model.units=3", "model.units must be int that's a multiple of 2. Received: 3"),
+        ("model.units=many", "model.units must be int. Received: 'many'"),
+        ("training.label_smoothing=1", "training.label_smoothing must be float < 1.0. Received: 1"),
+        ("model=3", "model must be a section of settings. Received: 3"),
+        ("model.units", "An assignment must look like section.key=value. Received: 'model.units'"),
+        ("search.n_best=9", "n_best must be at most the beam. Received: n_best 9, beam 5"),
+    ],
+)
+def test_what_is_wrong_is_said(assignment, message):
+    with pytest.raises(ConfigError) as error:
+        config.build(config.assignments([assignment]))
+    assert str(error.value) == message
+
+
+def test_an_unknown_kind_names_the_setting():
+    with pytest.raises(ConfigError, match=r"model.attention must be .*Received: 'best'"):
+        config.build({"model": {"attention": "best"}})
+
+
+def test_later_layers_win_and_others_stay():
+    made = config.build({"model": {"units": 64}}, {"model": {"embedding": 32}}, {"model": {"units": 128}})
+    assert (made.model.units, made.model.embedding) == (128, 32)
+
+
+def test_assignments_are_read_as_yaml():
+    read = config.assignments(["training.learning_rate=1e-3", "model.tied=false", "tokenizer.symbols=[a, b]"])
+    assert read == {
+        "training": {"learning_rate": 1e-3},
+        "model": {"tied": False},
+        "tokenizer": {"symbols": ["a", "b"]},
+    }
+
+
+def test_what_is_dumped_is_loaded_again(tmp_path):
+    made = config.build(config.defaults(100_000), {"source_language": "en", "tokenizer": {"symbols": ["<x>"]}})
+    (tmp_path / "config.yaml").write_text(config.dump(made))
+    assert config.build(config.load(tmp_path / "config.yaml")) == made
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"model: [1", r"A configuration must be valid YAML. Received: .*, line 1"),
+        (b"- a\n", r"A configuration must be a mapping of sections. Received: .*, a list"),
+        (b"\xff\xfe", r"A configuration must be a readable text file. Received: "),
+        (b"model: {unit: 3}", r"the nearest is model.units"),
+    ],
+)
+def test_a_bad_file_is_refused(tmp_path, content, message):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message):
+        config.load(path)
+
+
+def test_defaults_suit_every_size():
+    for pairs in (10, 4_999, 5_000, 59_999, 60_000, 10_000_000):
+        config.build(config.defaults(pairs))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_shipped_configuration_is_valid_and_made_the_model_of_its_name(path):
+    made = config.build(config.defaults(160_000), config.load(path))
+    model = Path(bundle.__file__).resolve().parents[1] / "pretrained" / path.stem
+    if not model.exists():
+        pytest.skip("no model of this name ships")
+    assert bundle.load(model).config == made
