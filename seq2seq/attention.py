@@ -68,8 +68,7 @@ class Attention(keras.layers.Layer):
 class DotAttention(Attention):
     """score = query . value / sqrt(D) (Luong, Pham and Manning 2015; the scale is from Vaswani et al. 2017).
 
-    Without the scale the softmax is saturated from the first step on, and for thousands of steps attention learns
-    nothing but to look at the last piece.
+    The scale keeps the scores of D products near the size of one, where the softmax is not saturated.
     """
 
     def keys(self, values: tf.Tensor) -> tf.Tensor:

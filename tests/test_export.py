@@ -141,6 +141,20 @@ def test_every_engine_explains_its_own_score(model, ids):
             np.testing.assert_allclose(h, o * np.tanh(c), atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_first_run_of_every_size_is_right(model, ids, threads):
+    """LiteRT grows the tensors of a loop while it runs; see `engine.litert`."""
+    import msgspec
+
+    for first in range(6):
+        engine = engines.load(model, "litert", threads=threads)
+        for beam, rows in ((5, ids[first : first + 1]), (1, ids[first : first + 3]), (8, ids[first : first + 20])):
+            search = msgspec.structs.replace(model.config.search, beam=beam)
+            said = engine.translate(rows, search)
+            assert said == engine.translate(rows, search)
+
+
 def test_an_unknown_form_is_refused(model, tmp_path):
     with pytest.raises(export.ExportError, match=r"An export must be one of saved_model, .* Received: onnx"):
         export.export(model, "onnx", tmp_path / "out")

@@ -126,7 +126,7 @@ class Reader:
             finally:
                 process.send_signal(signal.SIGINT)
                 process.wait(timeout=60)
-        assert process.returncode == 130
+        assert process.returncode in (0, 130)  # 0 where the tests themselves were started with SIGINT ignored
 
 
 def answering(log: Path, seconds: float = 60) -> str:
