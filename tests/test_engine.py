@@ -145,7 +145,13 @@ class TestThreads:
                 return watched
 
         make = backwards._interpreter
-        monkeypatch.setattr(backwards, "_interpreter", lambda: Watched(make()))
+
+        def watching() -> object:
+            sized = make()
+            sized.interpreter = Watched(sized.interpreter)
+            return sized
+
+        monkeypatch.setattr(backwards, "_interpreter", watching)
         monkeypatch.setattr(backwards, "_idle", [])
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda seed: backwards.translate(sources(9, 30, seed), GREEDY), range(16)))
