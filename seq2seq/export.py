@@ -20,8 +20,8 @@ from seq2seq import inference
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.inference import Inference
+from seq2seq.tokenizer import EOS
 
-EOS = 3
 MAX_SOURCE = 256
 
 
