@@ -71,12 +71,12 @@ def training(path: Path, lines: Sequence[str], repeats: int) -> dict[str, Any]:
     """Target tokens a second of the compiled training step, padding not counted, on real text."""
     import numpy as np
 
-    from seq2seq import Tokenizer, batches, bundle, export, inference
+    from seq2seq import Tokenizer, batches, bundle, inference
     from seq2seq import training as loop
 
     opened = bundle.load(path)
     model = inference.network(opened)
-    tokenizer = Tokenizer(opened.read(export.tokenizer_names(opened)[0]))
+    tokenizer = Tokenizer(opened.read(opened.tokenizers[0]))
     side = batches.encode(lines, tokenizer)
     pairs = batches.Pairs(side, side)
     plan = batches.plan(pairs, opened.config.training.batch_tokens, seed=1)

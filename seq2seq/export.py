@@ -108,7 +108,7 @@ class TextInference(tf.Module):
         super().__init__()
         self.inference = Inference(inference.network(bundle))
         self.numbers = self.inference.numbers
-        source, target = tokenizer_names(bundle)
+        source, target = bundle.tokenizers
         self.source, self.target = (_tokenizer(bundle.read(name)) for name in (source, target))
         self._translate = _with_defaults(self.inference, bundle.config.search)
         spec = tf.TensorSpec((None,), tf.string, "text")
@@ -130,13 +130,6 @@ class TextInference(tf.Module):
             "score": found["scores"][:, 0],
             "finished": found["finished"][:, 0],
         }
-
-
-def tokenizer_names(bundle: Bundle) -> tuple[str, str]:
-    """The tokenizer files of the source and the target; the same one when the vocabulary is joint."""
-    if "tokenizer.model" in bundle:
-        return "tokenizer.model", "tokenizer.model"
-    return "tokenizer.source.model", "tokenizer.target.model"
 
 
 def _with_defaults(graph: Inference, search: SearchConfig) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
@@ -173,7 +166,7 @@ def _save(module: tf.Module, folder: Path, **signatures: Any) -> None:
 
 
 def _copy_tokenizers(bundle: Bundle, folder: Path) -> None:
-    for name in set(tokenizer_names(bundle)):
+    for name in set(bundle.tokenizers):
         (folder / name).write_bytes(bundle.read(name))
 
 

@@ -55,6 +55,13 @@ class Bundle:
         """Language code of what the model writes."""
         return self.config.target_language
 
+    @property
+    def tokenizers(self) -> tuple[str, str]:
+        """The tokenizer files of the source and the target; the same one twice when the vocabulary is joint."""
+        if "tokenizer.model" in self:
+            return "tokenizer.model", "tokenizer.model"
+        return "tokenizer.source.model", "tokenizer.target.model"
+
     def __contains__(self, name: str) -> bool:
         return name in self.files
 

@@ -84,12 +84,11 @@ class Translator:
             EngineError: the engine is not installed or cannot run the model.
         """
         model = engines.bundle.load(path, verify=False)
-        names = (
-            ("tokenizer.model",) if "tokenizer.model" in model else ("tokenizer.source.model", "tokenizer.target.model")
-        )
-        tokenizers = [Tokenizer(model.read(name)) for name in names]
+        # A joint tokenizer is read and made once.
+        tokenizers = {name: Tokenizer(model.read(name)) for name in dict.fromkeys(model.tokenizers)}
+        source, target = (tokenizers[name] for name in model.tokenizers)
         runner = engines.load(model, engine, threads=threads)
-        return cls(runner, tokenizers[0], tokenizers[-1], config=model.config, path=model.path)
+        return cls(runner, source, target, config=model.config, path=model.path)
 
     @property
     def source_language(self) -> str:
