@@ -41,12 +41,13 @@ NO_DROPOUT = Rates()
 class Decoder(keras.layers.Layer):
     """Writes the target with attention queried from its first layer (the arrangement of Wu et al. 2016, GNMT).
 
-        1. a = LSTM_1(embedding of the piece before)
+        1. a = LSTM_1(sqrt(E) times the embedding of the piece before)
         2. context = attention(a, memory)
         3. for each later layer: a = LSTM_l([a; context]) + a
         4. logits = tanh(W [a; context]) @ embedding^T + b
 
-    No step feeds anything but LSTM states to the next, so T steps at once equal T calls of one step.
+    No step feeds anything but LSTM states to the next, so T steps at once equal T calls of one step. The root gives
+    a table small enough for step 4 inputs of size one, which the gates can tell apart (Vaswani et al. 2017, 3.4).
 
     Arguments:
         embedding: the `keras.layers.Embedding` of the target, (V, E).
@@ -123,8 +124,8 @@ class Decoder(keras.layers.Layer):
 
     def embed(self, tokens: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Pieces (N, T) to what the first layer reads, (N, T, E)."""
-        x = self.word_dropout(self.embedding(tokens), training=training)
-        return self.embedding_dropout(x, training=training)
+        x = self.embedding(tokens) * self.embedding.output_dim**0.5
+        return self.embedding_dropout(self.word_dropout(x, training=training), training=training)
 
     def logits(self, a: tf.Tensor, context: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Top layer and context, (N, T, D) each, to scores, (N, T, V)."""

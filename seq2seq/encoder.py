@@ -15,7 +15,7 @@ from seq2seq.lstm import State
 class Encoder(keras.layers.Layer):
     """Reads the source in both directions.
 
-        1. look up the embedding of every piece; drop whole words, then single features
+        1. look up the embedding of every piece, times sqrt(E); drop whole words, then single features
         2. for each layer: [forward LSTM; backward LSTM], added to the layer below where both have the same width
         3. the two last states of the top layer, side by side, start the decoder
 
@@ -82,8 +82,8 @@ class Encoder(keras.layers.Layer):
 
     def embed(self, source: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Piece ids (B, S) to what the first layer reads, (B, S, E)."""
-        x = self.word_dropout(self.embedding(source), training=training)
-        return self.embedding_dropout(x, training=training)
+        x = self.embedding(source) * self.embedding.output_dim**0.5
+        return self.embedding_dropout(self.word_dropout(x, training=training), training=training)
 
     def trace(self, source: tf.Tensor, mask: tf.Tensor) -> list[list[lstm.Trace]]:
         """Every gate and state of every layer and direction, (B, S, D / 2) each."""
