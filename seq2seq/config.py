@@ -209,6 +209,19 @@ def dump(config: Config) -> str:
     return yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False, allow_unicode=True)
 
 
+def changes(before: Config, after: Config) -> list[str]:
+    """What `after` says differently, as `section.key=value` strings."""
+    old, new = _flat(msgspec.to_builtins(before)), _flat(msgspec.to_builtins(after))
+    return [f"{name}={value}" for name, value in new.items() if value != old[name]]
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
+
+
 def _number(text: str) -> str | float:
     """YAML 1.1 reads 1e-3 as text; a setting never means it so."""
     try:

@@ -14,8 +14,9 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from seq2seq import bundle, checkpoint, pipeline
+from seq2seq import batches, bundle, checkpoint, config, pipeline
 from seq2seq.cli import run
+from seq2seq.pipeline.judge import Judge
 
 SMALL = ["model.embedding=32", "model.units=64", "model.decoder_layers=1", "training.average=2"]
 
@@ -130,6 +131,25 @@ def test_a_folder_in_use_is_refused(tmp_path, capsys):
 def test_resuming_nothing_is_refused(tmp_path, capsys):
     assert run([*train(tmp_path), "--resume"]) == 1
     assert "There must be a run to resume; leave --resume out to start one. Received: " in capsys.readouterr().err
+
+
+def test_a_resumed_run_keeps_its_settings(learned, capsys):
+    before = (learned / "config.yaml").read_bytes()
+    assert run(["train", "--output", str(learned), "--resume", "--set", "training.epochs=99"]) == 1
+    message = "A resumed run keeps its settings; other ones need a new folder. Received: training.epochs=99"
+    assert message in capsys.readouterr().err
+    assert (learned / "config.yaml").read_bytes() == before
+
+
+def test_sentences_longer_than_a_source_may_be_do_not_stop_validation(tmp_path):
+    chosen = pipeline.Run(tmp_path)
+    chosen.data.mkdir()
+    for side in ("en", "de"):
+        (chosen.data / f"valid.{side}").write_text(f"{'7 ' * 300}\none\n")
+    settings = config.build({"source_language": "en", "target_language": "de"})
+    lengths = batches.Side(np.full(304, 9, np.int32), np.array([0, 301, 304]))
+    judge = Judge(chosen, settings, None, batches.Pairs(lengths, lengths))
+    assert judge._texts == ["one"] and len(judge._sources) == 1
 
 
 def test_a_corpus_of_three_lines_is_refused(tmp_path, capsys):

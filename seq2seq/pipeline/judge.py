@@ -22,9 +22,11 @@ class Judge:
     """BLEU of a model's greedy translations of the first sentences of the validation set."""
 
     def __init__(self, run: Run, resolved: Config, target: Tokenizer, valid: Pairs) -> None:
-        self._sources = [valid.source[row][:-1].tolist() for row in range(min(len(valid), VALIDATED))]
-        self._texts = run.text("valid", resolved.source_language)[:VALIDATED]
-        self._references = run.text("valid", resolved.target_language)[:VALIDATED]
+        fitting = valid.source.lengths <= batching.MAX_SOURCE + 1  # a translator would split the others
+        rows = fitting.nonzero()[0][:VALIDATED]
+        texts, references = run.pair("valid", resolved)
+        self._sources = [valid.source[row][:-1].tolist() for row in rows]
+        self._texts, self._references = [texts[row] for row in rows], [references[row] for row in rows]
         self._target = target
         self._translations: list[str] = []
         self._model: Seq2Seq | None = None

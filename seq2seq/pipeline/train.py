@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 
 import seq2seq
@@ -61,6 +62,7 @@ def train(
     if not run.config.exists():
         start(files, run, settings, say)
     resolved = config.build(config.load(run.config))
+    _keep_settings(resolved, settings)
     tokenizers = [Tokenizer.load(run.folder / name) for name in run.sides(resolved)]
     pairs, valid = _encode(run, resolved, tokenizers, say)
     keras.utils.set_random_seed(resolved.training.seed)
@@ -91,6 +93,15 @@ def train(
     return release.release(
         run.model, resolved, arrays, tokenizers=tokenizer_files, tests=tests, provenance=facts, say=say
     )
+
+
+def _keep_settings(resolved: Config, settings: Mapping[str, Any]) -> None:
+    """Refuses settings that are not those the run was started with: its schedule and its weights depend on them."""
+    changed = config.changes(resolved, config.build(msgspec.to_builtins(resolved), dict(settings)))
+    if changed:
+        raise PipelineError(
+            f"A resumed run keeps its settings; other ones need a new folder. Received: {', '.join(changed)}"
+        )
 
 
 def _encode(run: Run, resolved: Config, tokenizers: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs]:
