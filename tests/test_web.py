@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +20,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import web_standin
+from web_server import Server, running
 
 from seq2seq.web import languages, limits, panels, service
 from seq2seq.web.desk import Desk
@@ -152,6 +151,11 @@ class TestService:
             service.run(web_standin.Translator, port=0)
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    yield from running()
+
+
 @needs_gradio
 class TestRoom:
     def test_health_is_answered_before_the_model_is_there(self) -> None:
@@ -195,62 +199,6 @@ class TestRoom:
 
         with pytest.raises(ValueError, match="half of one"):
             service.run(load, port=0)
-
-
-class Server:
-    """A real server in a process of its own: with the stand-in, or with the arguments of app.py."""
-
-    def __init__(self, *arguments: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                *(arguments or (web_standin.__file__,)),
-                *(["--port"] if arguments else []),
-                str(self.port),
-            ],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(service.__file__).parents[2])},
-        )
-        self.error = ""
-
-    def get(self, path: str, data: bytes | None = None) -> tuple[int, str]:
-        request = urllib.request.Request(self.url + path, data, {"content-type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as answer:
-            return answer.code, answer.read().decode()
-
-    def wait(self) -> None:
-        for _ in range(600):
-            try:
-                self.get("/")
-                return
-            except urllib.error.URLError:
-                assert self.process.poll() is None, self.process.communicate()[1]
-                time.sleep(0.05)
-        raise TimeoutError
-
-    def stop(self, signal_number: int = signal.SIGTERM) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(signal_number)
-        self.error = self.process.communicate(timeout=30)[1]
-        return self.process.returncode
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
-    try:
-        server.wait()
-        yield server
-    finally:
-        server.stop()
-    assert "OUTBOUND" not in server.error
 
 
 @needs_gradio

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_web import Server
+from web_server import Server, running
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("gradio", reason="the extra `app` is not installed")
@@ -39,13 +39,7 @@ PAYLOADS = [
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    server = Server()
-    try:
-        server.wait()
-        yield server
-    finally:
-        server.stop()
-    assert "OUTBOUND" not in server.error
+    yield from running()
 
 
 @pytest.fixture(scope="module")
