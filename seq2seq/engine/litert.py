@@ -94,19 +94,20 @@ class _Sized:
 
 
 def _run_settled(sized: _Sized, signature: str, inputs: Arrays) -> Arrays:
-    """Runs a signature, twice where its inputs are larger than any before in some way.
+    """Runs a signature; before inputs that are larger than any before in some way, one step with them.
 
-    LiteRT 2.3 grows the tensors of a while loop during the first run that needs more room, and what that one run
-    gives is at times wrong (seen with 8-bit weights, with one thread and with two); the run after it is right.
+    The operations of a graph share one work space, which grows when some first need more. In LiteRT 2.3 operations in
+    the body of a loop that were ready by then go on with the old space, so that what comes after the first step is
+    at times wrong (seen with 8-bit weights, with one thread and with two). A step taken beforehand makes the space.
     """
     rows, width = inputs["source"].shape
-    beam = int(inputs["beam"][0]) if "beam" in inputs else 1
-    longest = int(inputs["max_length"].max()) if "max_length" in inputs else inputs["target"].shape[1]
-    size = (rows, rows * beam, width, longest, rows * width, rows * beam * width, rows * beam * longest)
+    searching = signature == "translate"
+    lines = rows * (int(inputs["beam"][0]) if searching else inputs["target"].shape[1])
+    size = (rows, lines, width, rows * width, lines * width)
     before = sized.largest.get(signature, (0,) * len(size))
     runner = sized.interpreter.get_signature_runner(signature)
     if any(new > old for new, old in zip(size, before, strict=True)):
-        runner(**inputs)
+        runner(**inputs | ({"max_length": np.ones_like(inputs["max_length"])} if searching else {}))
         sized.largest[signature] = tuple(map(max, size, before))
     return runner(**inputs)
 
