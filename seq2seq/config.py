@@ -97,22 +97,47 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
 
 
 class SearchConfig(Section, frozen=True, kw_only=True):
-    """Beam search. Greedy is a beam of one."""
+    """Beam search, or sampling. Greedy is a beam of one."""
 
     beam: Annotated[int, Meta(ge=1, le=64)] = 5
-    n_best: Count = 1
+    n_best: Annotated[int, Meta(ge=1, le=64)] = 1
+    """How many hypotheses are returned; at most the beam, or how many are drawn at a `temperature`."""
     length_penalty: Annotated[float, Meta(ge=0.0, le=4.0)] = 1.0
     """alpha of ((5 + length) / 6) ** alpha; 0 ranks by plain log-probability."""
+    word_reward: Annotated[float, Meta(ge=-10.0, le=10.0)] = 0.0
+    """gamma, added to the score for each piece."""
     coverage_penalty: Annotated[float, Meta(ge=0.0, le=4.0)] = 0.0
     """beta of the GNMT coverage penalty; 0 turns it off."""
     min_length: Annotated[int, Meta(ge=0)] = 0
     """Fewest pieces before the end of sentence."""
     max_length: Annotated[int, Meta(ge=0, le=1000)] = 0
-    """Most pieces of a translation, end included; 0 means twice the source and ten."""
+    """Most pieces of a translation, end included; 0 means as `max_ratio` says."""
+    min_ratio: Annotated[float, Meta(ge=0.0, le=4.0)] = 0.0
+    """Fewest pieces of a translation for each piece of the source, end included."""
+    max_ratio: Annotated[float, Meta(gt=0.0, le=8.0)] = 2.0
+    """Most pieces of a translation for each piece of the source, end included, and ten more."""
+    no_repeat: Annotated[int, Meta(ge=0, le=8)] = 0
+    """No so many pieces in a row are said twice; 0 allows repeats."""
+    diversity: Annotated[float, Meta(ge=0.0, le=10.0)] = 0.0
+    """What a hypothesis loses in the beam for each better one that differs from it in the last piece alone."""
+    temperature: Annotated[float, Meta(ge=0.0, le=10.0)] = 0.0
+    """0 searches. Above, `n_best` translations are drawn at random from logits divided by this; the beam is unused."""
+    top_k: Annotated[int, Meta(ge=0)] = 0
+    """Draw from so many of the most probable pieces; 0 is all of them."""
+    top_p: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
+    """Draw from the fewest pieces that hold this share of the probability."""
+    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 1
+    """Of what is drawn; the same seed draws the same translation of a sentence again."""
 
     def __post_init__(self) -> None:
-        if self.n_best > self.beam:
+        if self.n_best > self.beam and not self.temperature:
             raise ValueError(f"n_best must be at most the beam. Received: n_best {self.n_best}, beam {self.beam}")
+        if self.temperature and self.diversity:
+            raise ValueError(f"diversity belongs to beam search. Received: {self.diversity}, and a temperature")
+        if not self.temperature and (self.top_k or self.top_p < 1):
+            raise ValueError(
+                f"top_k and top_p need a temperature. Received: top_k {self.top_k}, top_p {self.top_p}, temperature 0"
+            )
 
 
 class Config(Section, frozen=True, kw_only=True):

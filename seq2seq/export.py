@@ -23,6 +23,7 @@ from seq2seq.inference import Inference
 from seq2seq.tokenizer import EOS
 
 MAX_SOURCE = 256
+SIGNATURES = ("translate", "constrained", "explain")
 
 
 class ExportError(ValueError):
@@ -61,10 +62,11 @@ def export(bundle: Bundle, form: str, output: Path) -> Path:
 
 
 def litert(graph: Inference, *, quantised: bool) -> bytes:
-    """The graph as a LiteRT file with the signatures `translate` and `explain`, in float32 or with 8-bit weights."""
+    """The graph as a LiteRT file with the signatures of an engine, in float32 or with 8-bit weights."""
     with tempfile.TemporaryDirectory() as folder:
-        _save(graph, Path(folder), translate=graph.translate, explain=graph.explain)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["translate", "explain"])
+        signatures = {name: getattr(graph, name) for name in SIGNATURES}
+        _save(graph, Path(folder), **signatures)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
         if quantised:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         return converter.convert()
@@ -82,7 +84,7 @@ def _saved_model_ids(bundle: Bundle, folder: Path) -> None:
     graph.serving_default = tf.function(
         _with_defaults(graph, bundle.config.search), input_signature=[inference.TRANSLATE["source"]]
     )
-    _save(graph, folder, serving_default=graph.serving_default, translate=graph.translate, explain=graph.explain)
+    _save(graph, folder, serving_default=graph.serving_default, **{name: getattr(graph, name) for name in SIGNATURES})
     (folder / "assets").mkdir(exist_ok=True)
     _copy_tokenizers(bundle, folder / "assets")
 
@@ -137,15 +139,11 @@ def _with_defaults(graph: Inference, search: SearchConfig) -> Callable[[tf.Tenso
 
     def translate(source: tf.Tensor) -> dict[str, tf.Tensor]:
         lengths = tf.reduce_sum(tf.cast(tf.not_equal(source, 0), tf.int32), axis=1)
-        limits = tf.fill(tf.shape(lengths), search.max_length) if search.max_length else 2 * lengths + 10
-        return graph.translate(
-            source,
-            limits,
-            tf.constant([search.min_length]),
-            tf.constant([search.beam]),
-            tf.constant([search.length_penalty]),
-            tf.constant([search.coverage_penalty]),
-        )
+        by_source = tf.cast(search.max_ratio * tf.cast(lengths, tf.float32), tf.int32) + 10
+        limits = tf.fill(tf.shape(lengths), search.max_length) if search.max_length else by_source
+        settings = (search.length_penalty, search.word_reward, search.coverage_penalty)
+        numbers = ([search.beam], [search.n_best], *([value] for value in settings))
+        return graph.translate(source, limits, *map(tf.constant, numbers))
 
     return translate
 

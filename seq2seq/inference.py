@@ -15,17 +15,31 @@ import tensorflow as tf
 from seq2seq.bundle import Bundle
 from seq2seq.config import Config
 from seq2seq.model import PAD, Seq2Seq
-from seq2seq.search import BOS, Options, Step, beam_search
+from seq2seq.search import BOS, Constraints, Options, Sampling, Step, beam_search
 
 ALTERNATIVES = 5
 
 TRANSLATE = {
     "source": tf.TensorSpec((None, None), tf.int32, "source"),
     "max_length": tf.TensorSpec((None,), tf.int32, "max_length"),
-    "min_length": tf.TensorSpec((1,), tf.int32, "min_length"),
     "beam": tf.TensorSpec((1,), tf.int32, "beam"),
+    "n_best": tf.TensorSpec((1,), tf.int32, "n_best"),
     "length_penalty": tf.TensorSpec((1,), tf.float32, "length_penalty"),
+    "word_reward": tf.TensorSpec((1,), tf.float32, "word_reward"),
     "coverage_penalty": tf.TensorSpec((1,), tf.float32, "coverage_penalty"),
+}
+
+CONSTRAINED = TRANSLATE | {
+    "min_length": tf.TensorSpec((None,), tf.int32, "min_length"),
+    "prefix": tf.TensorSpec((None, None), tf.int32, "prefix"),
+    "forbidden": tf.TensorSpec((None, None, None), tf.int32, "forbidden"),
+    "required": tf.TensorSpec((None, None, None), tf.int32, "required"),
+    "no_repeat": tf.TensorSpec((1,), tf.int32, "no_repeat"),
+    "temperature": tf.TensorSpec((1,), tf.float32, "temperature"),
+    "top_k": tf.TensorSpec((1,), tf.int32, "top_k"),
+    "top_p": tf.TensorSpec((1,), tf.float32, "top_p"),
+    "diversity": tf.TensorSpec((1,), tf.float32, "diversity"),
+    "uniform": tf.TensorSpec((None, None), tf.float32, "uniform"),
 }
 
 EXPLAIN = {
@@ -35,26 +49,37 @@ EXPLAIN = {
 
 
 class Inference(tf.Module):
-    """The two functions over one model, compiled once for every shape."""
+    """The functions over one model, compiled once for every shape.
+
+    translate: the search with what every search needs
+    constrained: the same search, with what must or must not be said, and with sampling
+    explain: all that goes on while a given translation is said
+    """
 
     def __init__(self, model: Seq2Seq) -> None:
         super().__init__()
         self.model = model
         self.numbers = [weight.value for weight in model.weights]  # what an export must see to carry the weights
         self.translate = tf.function(self._translate, list(TRANSLATE.values()), autograph=False)
+        self.constrained = tf.function(self._constrained, list(CONSTRAINED.values()), autograph=False)
         self.explain = tf.function(self._explain, list(EXPLAIN.values()), autograph=False)
 
-    def _translate(self, source, max_length, min_length, beam, length_penalty, coverage_penalty):
+    def _translate(self, source, *wanted):
         """Source ids (B, S) to hypotheses: see `search.Hypotheses` for the shapes of what is returned by name."""
+        return self._search(source, options(dict(zip(list(TRANSLATE)[1:], wanted, strict=True))))
+
+    def _constrained(self, source, *wanted):
+        """`translate` with more demands: see `search.Constraints` and `search.Sampling`."""
+        return self._search(source, options(dict(zip(list(CONSTRAINED)[1:], wanted, strict=True))))
+
+    def _search(self, source, wanted: Options):
         memory, state = self.model.encode(source)
 
         def step(tokens: tf.Tensor, state: Any) -> Step:
             said = self.model.decode(tf.expand_dims(tokens, 1), state, memory)
             return Step(tf.squeeze(said.logits, 1), tf.squeeze(said.attention, 1), said.state)
 
-        scalars = (tf.reshape(x, ()) for x in (beam, min_length, length_penalty, coverage_penalty))
-        found = beam_search(step, state, memory.mask, Options(max_length, *scalars))
-        named = found._asdict()
+        named = beam_search(step, state, memory.mask, wanted)._asdict()
         record = named.pop("record")
         return named | {f"record_{name}": value for name, value in record._asdict().items()}
 
@@ -83,6 +108,21 @@ class Inference(tf.Module):
         }
 
 
+def options(wanted: Mapping[str, tf.Tensor]) -> Options:
+    """The inputs of a signature by name, as the search takes them: what has shape (1,) there is a scalar here."""
+    specs = CONSTRAINED
+    flat = {
+        name: tf.reshape(value, ()) if specs[name].shape.rank == 1 and specs[name].shape[0] == 1 else value
+        for name, value in wanted.items()
+    }
+
+    def part(kind: Any) -> Any:
+        return kind(**{name: flat[name] for name in kind._fields if name in flat})
+
+    more = {"constraints": part(Constraints), "sampling": part(Sampling)} if "prefix" in flat else {}
+    return part(Options)._replace(**more)
+
+
 class Runner:
     """An `Inference` called with numpy arrays by name, as the signatures of a LiteRT file are."""
 
@@ -92,6 +132,10 @@ class Runner:
     def translate(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """`Inference.translate` of arrays named as in `TRANSLATE`."""
         return _called(self._inference.translate, TRANSLATE, inputs)
+
+    def constrained(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """`Inference.constrained` of arrays named as in `CONSTRAINED`."""
+        return _called(self._inference.constrained, CONSTRAINED, inputs)
 
     def explain(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """`Inference.explain` of arrays named as in `EXPLAIN`."""

@@ -28,7 +28,8 @@ def tokens() -> tokenizer.Tokenizer:
 def graph() -> bytes:
     """The compiled graph, from the folder for temporary files if it has been made of the same code before."""
     package = Path(config.__file__).parent
-    code = b"".join(path.read_bytes() for path in (Path(__file__), package / "search.py", package / "inference.py"))
+    files = (Path(__file__), *sorted((package / "search").glob("*.py")), package / "inference.py")
+    code = b"".join(path.read_bytes() for path in files)
     kept = Path(tempfile.gettempdir()) / f"seq2seq-scripted-{hashlib.sha256(code).hexdigest()[:16]}.tflite"
     if not kept.exists():
         partial = kept.with_suffix(f".{os.getpid()}")
@@ -54,27 +55,29 @@ def compiled() -> bytes:
         said = tf.reshape(tf.gather(tf.reshape(source, (-1,)), tf.reshape(rows, (-1,))), shape)
         return tf.where(steps < tf.expand_dims(pieces, 1), said, search.EOS), place
 
-    def translate(source, max_length, min_length, beam, length_penalty, coverage_penalty):
+    def found(specs, inputs):
+        source, *wanted = inputs
         script, places = scripted(source)
 
         def step(_, state):
             script, places, t = state  # (N, S + 1), (N, S + 1), (N, 1)
-            now = tf.one_hot(t[:, 0], tf.shape(script)[1], dtype=tf.int32)
+            now = tf.one_hot(tf.minimum(t[:, 0], tf.shape(script)[1] - 1), tf.shape(script)[1], dtype=tf.int32)
             said = tf.reduce_sum(script * now, axis=1)
             logits = 9.0 * tf.one_hot(said, vocabulary) + 7.0 * tf.one_hot(said + 1, vocabulary)
             attention = tf.one_hot(tf.reduce_sum(places * now, axis=1), tf.shape(script)[1] - 1)
             return search.Step(logits, attention, (script, places, t + 1))
 
-        options = search.Options(
-            beam=tf.reshape(beam, ()),
-            max_length=max_length,
-            min_length=tf.reshape(min_length, ()),
-            length_penalty=tf.reshape(length_penalty, ()),
-            coverage_penalty=tf.reshape(coverage_penalty, ()),
-        )
+        options = inference.options(dict(zip(list(specs)[1:], wanted, strict=True)))
         state = (script, places, tf.zeros(tf.stack([tf.shape(source)[0], 1]), tf.int32))
         named = search.beam_search(step, state, source > 0, options)._asdict()
-        return {name: value for name, value in named.items() if name != "record"}
+        record = named.pop("record")
+        return named | {f"record_{name}": value for name, value in record._asdict().items()}
+
+    def translate(*inputs):
+        return found(inference.TRANSLATE, inputs)
+
+    def constrained(*inputs):
+        return found(inference.CONSTRAINED, inputs)
 
     def explain(source, target):
         """Numbers that tell which axis is which: 10 * direction or layer + gate, plus the piece's id / 1000."""
@@ -97,16 +100,17 @@ def compiled() -> bytes:
 
     module = tf.Module()
     module.translate = tf.function(translate, input_signature=list(inference.TRANSLATE.values()), autograph=False)
+    module.constrained = tf.function(constrained, input_signature=list(inference.CONSTRAINED.values()), autograph=False)
     module.explain = tf.function(explain, input_signature=list(inference.EXPLAIN.values()), autograph=False)
     return convert(module)
 
 
 def convert(module, *, eight_bit: bool = False) -> bytes:
-    """A module with `translate` and `explain` as LiteRT's file."""
+    """A module with an engine's signatures as LiteRT's file."""
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
-        signatures = {"translate": module.translate, "explain": module.explain}
+        signatures = {name: getattr(module, name) for name in ("translate", "constrained", "explain")}
         tf.saved_model.save(module, folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if eight_bit else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import itertools
 import random
 import re
 import subprocess
@@ -19,7 +20,7 @@ import scripted
 
 from seq2seq import bundle, config, engine
 from seq2seq.config import SearchConfig
-from seq2seq.engine import EngineError, LiteRTEngine, batching
+from seq2seq.engine import Demands, EngineError, LiteRTEngine, batching
 from seq2seq.tokenizer import Tokenizer
 
 GREEDY = SearchConfig(beam=1)
@@ -131,6 +132,71 @@ class TestScripted:
 
     def test_it_names_itself(self, backwards: LiteRTEngine) -> None:
         assert backwards.name == "litert-float32"
+
+
+class TestDemands:
+    """The scripted model gives the next piece of its source, from the end, a logit of 9, that piece + 1 one of 7."""
+
+    def test_a_prefix_is_said_first(self, backwards: LiteRTEngine) -> None:
+        found = backwards.translate([[20, 30, 40], [20, 30]], GREEDY, [Demands(prefix=(50, 51)), Demands()])
+        assert [each[0].ids for each in found] == [(50, 51, 20), (30, 20)]
+
+    def test_what_is_forbidden_is_not_said(self, backwards: LiteRTEngine) -> None:
+        forbidden = [Demands(forbidden=((30,), (40, 99))), Demands(forbidden=((41, 30), (40, 30)))]
+        found = backwards.translate([[20, 30, 40]] * 2, GREEDY, forbidden)
+        assert [each[0].ids for each in found] == [(40, 31, 20), (40, 31, 20)]
+
+    def test_what_is_required_is_said_and_the_rest_stays(self, backwards: LiteRTEngine) -> None:
+        wanted = [Demands(required=((31,), (50, 51))), Demands(), Demands(required=((21,),))]
+        found = backwards.translate([[20, 30, 40, 60, 70, 80]] * 3, SearchConfig(beam=8), wanted)
+        first, second, third = (each[0].ids for each in found)
+        assert 31 in first and (50, 51) in itertools.pairwise(first)
+        assert second == (80, 70, 60, 40, 30, 20)
+        assert third == (80, 70, 60, 40, 30, 21)
+
+    def test_no_repeat_blocks_what_was_said(self, backwards: LiteRTEngine) -> None:
+        [[found]] = backwards.translate([[20, 30, 20, 30, 20, 30]], SearchConfig(beam=1, no_repeat=2))
+        assert found.ids[:3] == (30, 20, 30)
+        pairs = list(itertools.pairwise(found.ids))
+        assert len(set(pairs)) == len(pairs)
+
+    def test_a_ratio_sets_the_shortest_and_the_longest(self, backwards: LiteRTEngine) -> None:
+        [[longer]] = backwards.translate([[20, 30, 40]], SearchConfig(beam=1, min_ratio=1.5))
+        assert len(longer.ids) == 6
+        limits = batching._inputs([[5], [5] * 20], SearchConfig(max_ratio=1.0))["max_length"]
+        assert limits.tolist() == [2 + 10, 21 + 10]
+
+    def test_a_given_translation_scores_as_the_search_scored_it(self, backwards: LiteRTEngine) -> None:
+        texts = sources(30, 20)
+        found = [each for [each] in backwards.translate(texts, SearchConfig())]
+        scored = backwards.score(texts, [each.ids for each in found])
+        assert [len(each) for each in scored] == [len(each.ids) + 1 for each in found]
+        assert [sum(each) for each in scored] == pytest.approx([each.log_prob for each in found], abs=1e-4)
+
+    def test_what_is_drawn_depends_on_seed_and_source_alone(self, backwards: LiteRTEngine) -> None:
+        texts = sources(40, 20)
+        warm = SearchConfig(temperature=3.0, n_best=3, seed=7)
+        together = backwards.translate(texts, warm)
+        assert [backwards.translate([text], warm)[0] for text in texts[:5]] == together[:5]
+        assert backwards.translate(texts[::-1], warm)[::-1] == together
+        assert backwards.translate(texts, SearchConfig(temperature=3.0, n_best=3, seed=8)) != together
+        assert all(len(each) == 3 for each in together)
+
+    def test_a_narrow_draw_is_greedy(self, backwards: LiteRTEngine) -> None:
+        texts = sources(20, 20)
+        for narrow in (SearchConfig(temperature=1.0, top_k=1), SearchConfig(temperature=1.0, top_p=0.01)):
+            drawn = [each[0].ids for each in backwards.translate(texts, narrow)]
+            assert drawn == [each[0].ids for each in backwards.translate(texts, GREEDY)]
+
+    def test_diverse_beams_differ_sooner(self, backwards: LiteRTEngine) -> None:
+        [plain] = backwards.translate([[20, 30, 40, 50]], SearchConfig(beam=3, n_best=3))
+        [spread] = backwards.translate([[20, 30, 40, 50]], SearchConfig(beam=3, n_best=3, diversity=5.0))
+        assert spread[0].ids == plain[0].ids
+        assert {each.ids for each in spread} != {each.ids for each in plain}
+
+    def test_sampling_with_required_phrases_is_refused(self, backwards: LiteRTEngine) -> None:
+        with pytest.raises(EngineError, match=r"^Required phrases need beam search\. Received: 1 with a temperature"):
+            backwards.translate([[20]], SearchConfig(temperature=1.0), [Demands(required=((5,),))])
 
 
 class TestThreads:
@@ -260,7 +326,7 @@ class TestMessages:
         tf = pytest.importorskip("tensorflow")
         double = tf.function(lambda x: 2 * x, input_signature=[tf.TensorSpec((None,), tf.float32)])
         graph = tf.lite.TFLiteConverter.from_concrete_functions([double.get_concrete_function()]).convert()
-        pattern = r"^A graph must have the signatures translate and explain\. Received: "
+        pattern = r"^A graph must have the signatures translate, constrained, explain\. Received: no translate$"
         self.refused(lambda: LiteRTEngine(graph), pattern)
 
     @pytest.mark.slow
@@ -274,8 +340,11 @@ class TestMessages:
 
     def test_scores_that_are_no_numbers(self) -> None:
         outputs = dict.fromkeys(("lengths", "log_probs", "finished"), np.ones((1, 1)))
-        outputs |= {"tokens": np.ones((1, 1, 1)), "scores": np.full((1, 1), np.nan)}
-        self.refused(lambda: batching._hypotheses(outputs, 1), r"^A model must give finite scores\. Received: \[nan\]$")
+        outputs |= {"tokens": np.ones((1, 1, 1)), "scores": np.full((1, 1), np.nan), "coverage": np.ones((1, 1, 1))}
+        self.refused(
+            lambda: batching._hypotheses(outputs, np.ones((1, 1)), 1),
+            r"^A model must give finite scores\. Received: \[nan\]$",
+        )
 
     @pytest.mark.parametrize(
         ("package", "name", "pattern"),
@@ -305,8 +374,10 @@ class TestMessages:
             "scores": np.array([[-1.0, -1e9]]),
             "log_probs": np.array([[-1.0, -1e9]]),
             "finished": np.array([[1, 0]]),
+            "coverage": np.array([[[0.5, 1.5, 1.0], [0, 0, 1]]]),
         }
-        assert batching._hypotheses(outputs, 2) == [[engine.Hypothesis((7,), -1.0, -1.0, True)]]
+        found = batching._hypotheses(outputs, np.array([[8, 3, 0]]), 2)
+        assert found == [[engine.Hypothesis((7,), -1.0, -1.0, True, (0.5, 1.5))]]
 
 
 def test_a_process_stays_silent_and_without_tensorflow(tmp_path: Path) -> None:

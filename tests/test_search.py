@@ -16,9 +16,29 @@ V, S = 6, 3
 FREE = (EOS, 4, 5)
 
 
-def options(beam=3, limit=(5, 5), shortest=0, alpha=0.0, beta=0.0) -> Options:
-    scalars = (tf.constant(beam), tf.constant(shortest), tf.constant(float(alpha)), tf.constant(float(beta)))
-    return Options(tf.constant(limit), *scalars)
+def options(beam=3, limit=(5, 5), alpha=0.0, beta=0.0, gamma=0.0, n_best=None, **more) -> Options:
+    """`n_best` as many as the beam unless said otherwise: all of them are looked at."""
+    whole = (tf.constant(beam), tf.constant(n_best or beam))
+    return Options(tf.constant(limit), *whole, *(tf.constant(float(x)) for x in (alpha, gamma, beta)), **more)
+
+
+def demands(rows, *, shortest=0, prefix=(), forbidden=(), required=(), no_repeat=0) -> search.Constraints:
+    """The same for every row."""
+
+    def block(phrases, left):
+        width = max(2, *map(len, phrases)) if phrases else 2
+        padded = [
+            [*[PAD] * (width - len(each)) * left, *each, *[PAD] * (width - len(each)) * (1 - left)] for each in phrases
+        ]
+        return tf.constant([padded or [[PAD] * width]] * rows, tf.int32)
+
+    return search.Constraints(
+        min_length=tf.fill([rows], shortest),
+        prefix=tf.constant([list(prefix) or [PAD]] * rows, tf.int32),
+        forbidden=block(forbidden, 1),
+        required=block(required, 0),
+        no_repeat=tf.constant(no_repeat),
+    )
 
 
 def find(step, state, mask, wanted):
@@ -143,7 +163,7 @@ def test_limits_are_kept_and_what_they_cut_is_said():
     assert cut.finished.numpy().tolist() == [[0, 0]]
     ends_at_once = np.zeros((1, V, V), np.float32)
     ends_at_once[:, :, EOS] = 50
-    found = find(*markov(ends_at_once), options(beam=1, limit=(9,), shortest=3))
+    found = find(*markov(ends_at_once), options(beam=1, limit=(9,), constraints=demands(1, shortest=3)))
     assert found.lengths.numpy().tolist() == [[4]]
     assert found.finished.numpy().tolist() == [[1]]
 

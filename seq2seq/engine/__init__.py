@@ -11,7 +11,7 @@ from typing import Protocol
 from seq2seq import bundle
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
-from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, EngineError, Hypothesis
+from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, Demands, EngineError, Hypothesis
 from seq2seq.engine.litert import LiteRTEngine
 from seq2seq.engine.tensor_flow import TensorFlowEngine
 
@@ -19,6 +19,7 @@ __all__ = [
     "EOS",
     "MAX_SOURCE",
     "PAD",
+    "Demands",
     "Engine",
     "EngineError",
     "Hypothesis",
@@ -38,14 +39,25 @@ class Engine(Protocol):
     def name(self) -> str:
         """Runtime and number format, such as "litert-int8"; results name it, for formats word things differently."""
 
-    def translate(self, sources: Sequence[Sequence[int]], search: SearchConfig) -> list[list[Hypothesis]]:
+    def translate(
+        self, sources: Sequence[Sequence[int]], search: SearchConfig, demands: Sequence[Demands] = ()
+    ) -> list[list[Hypothesis]]:
         """The `n_best` hypotheses of every source, best first, in the order of the sources.
 
         A result does not depend on the other sources.
 
         Arguments:
             sources: pieces without EOS, at most `MAX_SOURCE` of each.
-            search: how to search; a `max_length` of 0 means twice the source and ten, ends of sentence included.
+            search: how to search.
+            demands: what each translation must and must not say, one for each source; empty means nothing.
+        """
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+        """The natural logarithm of the probability of each piece of given translations, end of sentence included.
+
+        Arguments:
+            sources: pieces without EOS, at most `MAX_SOURCE` of each.
+            targets: the same of their translations.
         """
 
     def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:

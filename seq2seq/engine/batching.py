@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seq2seq.config import SearchConfig
+from seq2seq.engine import demands
+from seq2seq.engine.demands import NOTHING, Arrays, Demands, is_plain
 
 PAD, EOS = 0, 3
 MAX_SOURCE = 256
@@ -21,7 +23,6 @@ _ROWS, _POSITIONS = 64, 64 * 20
 _BEAM = 5
 _NEVER = -1e8  # a log-probability below this marks a place in the beam that no hypothesis took
 
-Arrays = dict[str, np.ndarray]
 Run = Callable[[str, Arrays], Arrays]
 """Runs a signature of the inference graph on its inputs by name."""
 
@@ -42,21 +43,51 @@ class Hypothesis:
     """Natural logarithm of its probability, end of sentence included."""
     finished: bool
     """False where the limit on the length cut it."""
+    coverage: tuple[float, ...] = ()
+    """How much each source piece was looked at in all, end of sentence included."""
 
 
-def translate(run: Run, sources: Sequence[Sequence[int]], search: SearchConfig) -> list[list[Hypothesis]]:
-    for source in sources:
-        _check_length(source)
+def translate(
+    run: Run, sources: Sequence[Sequence[int]], search: SearchConfig, wanted: Sequence[Demands] = ()
+) -> list[list[Hypothesis]]:
+    _check(sources, search, wanted)
+    asked = wanted or [NOTHING] * len(sources)
     found: list[list[Hypothesis]] = [[] for _ in sources]
-    for rows in _batches([len(source) + 1 for source in sources], search.beam):
-        outputs = run("translate", _inputs([sources[row] for row in rows], search))
-        for row, hypotheses in zip(rows, _hypotheses(outputs, search.n_best), strict=True):
-            found[row] = hypotheses
+    hypotheses = search.n_best if search.temperature else search.beam
+    for plain in (True, False):
+        chosen = [row for row, each in enumerate(asked) if is_plain(search, each) == plain]
+        for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses):
+            rows = [chosen[place] for place in batch]
+            inputs = _inputs([sources[row] for row in rows], search)
+            if not plain:
+                steps = int(inputs["max_length"].max())
+                inputs |= demands.inputs([sources[row] for row in rows], search, [asked[row] for row in rows], steps)
+            outputs = run("translate" if plain else "constrained", inputs)
+            for row, best in zip(rows, _hypotheses(outputs, inputs["source"], search.n_best), strict=True):
+                found[row] = best
+    return found
+
+
+def score(run: Run, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+    """Each target is said by force, end of sentence included, and its pieces' log-probabilities are read off."""
+    search = SearchConfig(beam=1, max_length=1)
+    for side in (sources, targets):
+        _check(side, search, ())
+    found: list[tuple[float, ...]] = [() for _ in sources]
+    for rows in _batches([max(len(sources[row]), len(target)) + 1 for row, target in enumerate(targets)], 1):
+        said = [(*targets[row], EOS) for row in rows]
+        batch = [sources[row] for row in rows]
+        inputs = _inputs(batch, search) | {"max_length": np.array([len(each) for each in said], np.int32)}
+        inputs |= demands.inputs(batch, search, [Demands(prefix=each) for each in said], 1)
+        sums = run("constrained", inputs)["record_log_probs"][:, :, 0].astype(np.float64)  # (T, B)
+        steps = np.diff(sums, axis=0, prepend=0.0)
+        for place, row in enumerate(rows):
+            found[row] = tuple(steps[: len(said[place]), place].tolist())
     return found
 
 
 def explain(run: Run, source: Sequence[int], target: Sequence[int]) -> Arrays:
-    _check_length(source)
+    _check([source], SearchConfig(), ())
     outputs = run("explain", {"source": _padded([source]), "target": _padded([target])})
     batch_axis = {"encoder": 3, "decoder": 2}
     return {name: np.squeeze(value, batch_axis.get(name, 0)) for name, value in outputs.items()}
@@ -77,13 +108,14 @@ def _batches(lengths: Sequence[int], beam: int) -> Iterator[list[int]]:
 
 
 def _inputs(sources: Sequence[Sequence[int]], search: SearchConfig) -> Arrays:
-    limits = [search.max_length or 2 * (len(source) + 1) + 10 for source in sources]
+    limits = [search.max_length or int(search.max_ratio * (len(source) + 1)) + 10 for source in sources]
     return {
         "source": _padded(sources),
         "max_length": np.array(limits, np.int32),
-        "min_length": np.array([search.min_length], np.int32),
-        "beam": np.array([search.beam], np.int32),
+        "beam": np.array([search.n_best if search.temperature else search.beam], np.int32),
+        "n_best": np.array([search.n_best], np.int32),
         "length_penalty": np.array([search.length_penalty], np.float32),
+        "word_reward": np.array([search.word_reward], np.float32),
         "coverage_penalty": np.array([search.coverage_penalty], np.float32),
     }
 
@@ -96,11 +128,12 @@ def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
     return padded
 
 
-def _hypotheses(outputs: Arrays, n_best: int) -> list[list[Hypothesis]]:
-    names = ("tokens", "lengths", "scores", "log_probs", "finished")
-    tokens, lengths, scores, log_probs, finished = (outputs[name][:, :n_best].tolist() for name in names)
+def _hypotheses(outputs: Arrays, source: np.ndarray, n_best: int) -> list[list[Hypothesis]]:
+    names = ("tokens", "lengths", "scores", "log_probs", "finished", "coverage")
+    tokens, lengths, scores, log_probs, finished, coverage = (outputs[name][:, :n_best].tolist() for name in names)
     if not np.isfinite(outputs["scores"][:, 0]).all():
         raise EngineError(f"A model must give finite scores. Received: {outputs['scores'][:, 0].tolist()}")
+    pieces = np.count_nonzero(source, axis=1).tolist()
     return [
         [
             Hypothesis(
@@ -108,6 +141,7 @@ def _hypotheses(outputs: Arrays, n_best: int) -> list[list[Hypothesis]]:
                 scores[row][place],
                 log_probs[row][place],
                 bool(finished[row][place]),
+                tuple(coverage[row][place][: pieces[row]]),
             )
             for place in range(len(scores[row]))
             if place == 0 or log_probs[row][place] > _NEVER
@@ -116,9 +150,16 @@ def _hypotheses(outputs: Arrays, n_best: int) -> list[list[Hypothesis]]:
     ]
 
 
-def _check_length(source: Sequence[int]) -> None:
-    if len(source) > MAX_SOURCE:
-        raise EngineError(f"A source must have at most {MAX_SOURCE} pieces. Received: {len(source)}")
+def _check(sources: Sequence[Sequence[int]], search: SearchConfig, wanted: Sequence[Demands]) -> None:
+    for source in sources:
+        if len(source) > MAX_SOURCE:
+            raise EngineError(f"A source must have at most {MAX_SOURCE} pieces. Received: {len(source)}")
+    for each in wanted:
+        if search.temperature and each.required:
+            raise EngineError(
+                f"Required phrases need beam search. Received: {len(each.required)} with a temperature of "
+                f"{search.temperature}"
+            )
 
 
 def first_line(error: BaseException) -> str:

@@ -15,7 +15,9 @@ import numpy as np
 
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching
-from seq2seq.engine.batching import Arrays, EngineError, Hypothesis, first_line
+from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, first_line
+
+SIGNATURES = ("translate", "constrained", "explain")
 
 
 class LiteRTEngine:
@@ -25,7 +27,7 @@ class LiteRTEngine:
     made when all are in use, up to the number of cores.
 
     Arguments:
-        model: the content of `model.tflite`, signatures `translate` and `explain`.
+        model: the content of `model.tflite`, with `SIGNATURES`.
         threads: processor threads of one interpreter; None means all cores, at most four.
 
     Raises:
@@ -45,9 +47,15 @@ class LiteRTEngine:
         """ "litert-int8" or "litert-float32"."""
         return self._name
 
-    def translate(self, sources: Sequence[Sequence[int]], search: SearchConfig) -> list[list[Hypothesis]]:
+    def translate(
+        self, sources: Sequence[Sequence[int]], search: SearchConfig, demands: Sequence[Demands] = ()
+    ) -> list[list[Hypothesis]]:
         """See `Engine`."""
-        return batching.translate(self._run, sources, search)
+        return batching.translate(self._run, sources, search, demands)
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+        """See `Engine`."""
+        return batching.score(self._run, sources, targets)
 
     def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
         """See `Engine`."""
@@ -77,11 +85,9 @@ class LiteRTEngine:
                 interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise EngineError(f"LiteRT must be able to load the graph. Received: {first_line(error)}") from error
-        missing = {"translate", "explain"} - set(interpreter.get_signature_list())
+        missing = [name for name in SIGNATURES if name not in interpreter.get_signature_list()]
         if missing:
-            raise EngineError(
-                f"A graph must have the signatures translate and explain. Received: no {sorted(missing)[0]}"
-            )
+            raise EngineError(f"A graph must have the signatures {', '.join(SIGNATURES)}. Received: no {missing[0]}")
         return _Sized(interpreter)
 
 
@@ -101,7 +107,7 @@ def _run_settled(sized: _Sized, signature: str, inputs: Arrays) -> Arrays:
     at times wrong (seen with 8-bit weights, with one thread and with two). A step taken beforehand makes the space.
     """
     rows, width = inputs["source"].shape
-    searching = signature == "translate"
+    searching = signature != "explain"
     lines = rows * (int(inputs["beam"][0]) if searching else inputs["target"].shape[1])
     size = (rows, lines, width, rows * width, lines * width)
     before = sized.largest.get(signature, (0,) * len(size))

@@ -13,7 +13,7 @@ import numpy as np
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching
-from seq2seq.engine.batching import Arrays, EngineError, Hypothesis, first_line
+from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, first_line
 
 
 class TensorFlowEngine:
@@ -44,9 +44,15 @@ class TensorFlowEngine:
         self._failure = tf.errors.OpError
         self._graph = inference.load(bundle)
 
-    def translate(self, sources: Sequence[Sequence[int]], search: SearchConfig) -> list[list[Hypothesis]]:
+    def translate(
+        self, sources: Sequence[Sequence[int]], search: SearchConfig, demands: Sequence[Demands] = ()
+    ) -> list[list[Hypothesis]]:
         """See `Engine`."""
-        return batching.translate(self._run, sources, search)
+        return batching.translate(self._run, sources, search, demands)
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+        """See `Engine`."""
+        return batching.score(self._run, sources, targets)
 
     def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
         """See `Engine`."""

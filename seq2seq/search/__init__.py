@@ -1,0 +1,27 @@
+"""Beam search over `step(tokens, state) -> Step(logits, attention, state)`.
+
+It owns which hypotheses are kept, how they are ranked and when to stop; it knows no Keras and no model, only a
+function that scores the next piece.
+"""
+
+from __future__ import annotations
+
+from seq2seq.search.beam import beam_search
+from seq2seq.search.constraints import Constraints
+from seq2seq.search.sampling import Sampling
+from seq2seq.search.state import BOS, EOS, NEVER, PAD, UNK, Hypotheses, Options, Record, Step
+
+__all__ = [
+    "BOS",
+    "EOS",
+    "NEVER",
+    "PAD",
+    "UNK",
+    "Constraints",
+    "Hypotheses",
+    "Options",
+    "Record",
+    "Sampling",
+    "Step",
+    "beam_search",
+]

@@ -1,0 +1,229 @@
+"""The loop of the search, step by step.
+
+It owns the order of things; what may be said is `constraints`', how hypotheses compare `penalties`', chance
+`sampling`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from seq2seq.search import constraints as rules
+from seq2seq.search import penalties, sampling
+from seq2seq.search.state import BOS, EOS, NEVER, PAD, BeamState, Hypotheses, Options, Record, Step, by_row, pick, write
+
+
+def beam_search(step: Callable[[tf.Tensor, Any], Step], state: Any, mask: tf.Tensor, options: Options) -> Hypotheses:
+    """The K most probable hypotheses that a beam of K finds.
+
+        1. every hypothesis is continued by its K best pieces; an ended one stays as it is
+        2. of these K * K, the K with the highest log-probability go on
+        3. a row stops when all have ended, or when `n_best` have ended with scores that no other can reach any more
+        4. they are ranked by
+           log-probability / ((5 + length) / 6)^alpha + gamma length + beta * sum_s log min(1, sum_t attention(t, s))
+
+    Step 3 loses nothing: what is still unended can at most reach `penalties.bound`, so the best hypothesis is never
+    worse than that of a loop that goes on until all have ended. A row's result does not depend on what stands beside
+    it in the batch.
+
+    Args:
+        step: scores the next piece of B K hypotheses.
+        state: what `step` starts from, a nest of tensors that start with B.
+        mask: True at source pieces, (B, S).
+        options: sizes, penalties, and what must or must not be said.
+
+    Returns:
+        `Hypotheses`.
+    """
+    total = tf.reduce_max(options.max_length)
+
+    def going(now: BeamState) -> tf.Tensor:
+        return tf.logical_and(now.t < total, tf.logical_not(tf.reduce_all(now.done)))
+
+    def body(now: BeamState) -> tuple[BeamState]:
+        return (_advance(step, now, options),)
+
+    (last,) = tf.while_loop(going, body, (_first(state, mask, options, total),))
+    return _ranked(last, options)
+
+
+def _first(state, mask, options: Options, total) -> BeamState:
+    batch, beam = tf.shape(mask)[0], options.beam
+    shape = tf.stack([batch, beam])
+    places = tf.range(beam)
+    empty = tf.zeros(tf.stack([total, batch, beam]), tf.int32)
+    rows = _rows(batch, beam)
+    alike = tf.cast(tf.minimum(places, 1), tf.float32) * NEVER  # all start alike: keep one
+    if options.sampling is not None:
+        alike = tf.where(options.sampling.temperature > 0, tf.zeros_like(alike), alike)
+    return BeamState(
+        t=tf.constant(0),
+        tokens=tf.fill(shape, BOS),
+        log_probs=tf.zeros(shape) + alike,
+        lengths=tf.zeros(shape, tf.int32),
+        done=tf.zeros(shape, tf.bool),
+        coverage=by_row(tf.gather(1.0 - tf.cast(mask, tf.float32), rows), batch, beam),
+        model=tf.nest.map_structure(lambda x: tf.gather(x, rows), state),
+        past=() if options.constraints is None else rules.first(options.constraints, total, rows),
+        record=Record(empty, empty + places, tf.cast(empty, tf.float32)),
+    )
+
+
+def _advance(step, now: BeamState, options: Options) -> BeamState:
+    batch, beam = tf.shape(now.tokens)[0], options.beam
+    said = step(tf.reshape(now.tokens, (-1,)), now.model)
+    pieces, log_probs, met = _continuations(said.logits, now, options)  # (B, K, M), and (B K, M, C)
+    choice = _choose(log_probs, met, options)
+    each = tf.shape(pieces)[2]
+    parents = choice // each
+    tokens, log_probs = (pick(tf.reshape(x, tf.stack([batch, -1])), choice) for x in (pieces, log_probs))
+    was_done = pick(now.done, parents)
+    lengths = pick(now.lengths, parents) + tf.cast(tf.logical_not(was_done), tf.int32)
+    at_limit = now.t + 1 >= tf.expand_dims(options.max_length, 1)
+    done = tf.logical_or(tf.logical_or(was_done, tf.equal(tokens, EOS)), at_limit)
+    seen = by_row(said.attention, batch, beam) * tf.expand_dims(tf.cast(tf.logical_not(now.done), tf.float32), -1)
+    rows = tf.reshape(tf.expand_dims(tf.range(batch) * beam, 1) + parents, (-1,))
+
+    def chosen(x: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tf.gather(x, rows), x.shape)
+
+    coverage = tf.reshape(now.coverage + seen, tf.stack([batch * beam, -1]))
+    coverage = by_row(chosen(coverage), batch, beam)
+    return BeamState(
+        t=now.t + 1,
+        tokens=tokens,
+        log_probs=log_probs,
+        lengths=lengths,
+        done=_stopped(done, log_probs, lengths, coverage, options),
+        coverage=coverage,
+        model=tf.nest.map_structure(chosen, said.state),
+        past=_remembered(now.past, tokens, met, (choice, rows)),
+        record=Record(*(write(*pair, now.t) for pair in zip(now.record, (tokens, parents, log_probs), strict=True))),
+    )
+
+
+def _continuations(logits, now: BeamState, options: Options):
+    """The best next pieces of each hypothesis and the log-probability with them, (B, K, M) each.
+
+    M is K, or V where the vocabulary is smaller; with constraints each required phrase adds the piece it waits for,
+    and `Past.met` after each candidate is returned too, (B K, M, C).
+    """
+    vocabulary = logits.shape[-1]
+    total = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
+    allowed = logits + tf.cast(tf.range(vocabulary) < EOS, tf.float32) * NEVER  # PAD, UNK and BOS are never said
+    rows = _rows(tf.shape(now.tokens)[0], options.beam)
+    if options.constraints is not None:
+        allowed = rules.restrict(allowed, now.t, now.past, rows, options.constraints)
+    best, pieces = tf.math.top_k(allowed, tf.minimum(options.beam, vocabulary))
+    met = ()
+    if options.sampling is not None:
+        best, pieces = _drawn(allowed, best, pieces, now.t, options)
+    if options.constraints is not None:
+        best, pieces = _with_needed(allowed, best, pieces, now.past, options)
+        met = rules.after(now.past, pieces, rows, options.constraints)
+        early = tf.logical_and(tf.equal(pieces, EOS), tf.logical_not(rules.all_met(met, rows, options.constraints)))
+        best = best + NEVER * tf.cast(early, tf.float32)
+    shape = tf.concat([tf.shape(now.tokens), [-1]], axis=0)
+    gain, pieces = tf.reshape(best - total, shape), tf.reshape(pieces, shape)
+    # An ended hypothesis has one continuation: itself.
+    done = tf.expand_dims(now.done, -1)
+    stay = tf.cast(tf.minimum(tf.range(tf.shape(pieces)[2]), 1), tf.float32) * NEVER
+    gain = tf.where(done, stay + tf.zeros_like(gain), gain)
+    return tf.where(done, PAD, pieces), gain + tf.expand_dims(now.log_probs, -1), met
+
+
+def _drawn(allowed, best, pieces, t, options: Options):
+    """Where pieces are drawn, each hypothesis has one continuation."""
+    piece = tf.expand_dims(sampling.draw(allowed, t, options.sampling), 1)
+    value = pick(allowed, piece)
+    others = tf.cast(tf.minimum(tf.range(tf.shape(pieces)[1]), 1), tf.float32) * NEVER
+    drawing = options.sampling.temperature > 0
+    return tf.where(drawing, value + others, best), tf.where(drawing, piece, pieces)
+
+
+def _with_needed(allowed, best, pieces, past, options: Options):
+    """Adds the piece that each required phrase waits for, unless it is among the best already."""
+    needed = rules.needed(past, _rows(tf.shape(allowed)[0] // options.beam, options.beam), options.constraints)
+    twice = tf.reduce_any(tf.equal(tf.expand_dims(needed, 2), tf.expand_dims(pieces, 1)), axis=2)
+    useless = tf.cast(tf.logical_or(twice, tf.equal(needed, PAD)), tf.float32)
+    value = pick(allowed, needed) + NEVER * useless
+    return tf.concat([best, value], axis=1), tf.concat([pieces, needed], axis=1)
+
+
+def _choose(log_probs, met, options: Options):
+    """The places of the K continuations that go on, (B, K) in (B, K M)."""
+    batch, beam, each = (tf.shape(log_probs)[axis] for axis in range(3))
+    keys = tf.reshape(log_probs, tf.stack([batch, beam * each]))
+    if options.sampling is not None:
+        behind = tf.tile(tf.minimum(tf.range(each), beam), [beam])  # candidates of a parent come best first
+        keys -= options.sampling.diversity * tf.cast(behind, tf.float32)
+    if options.constraints is None:
+        return tf.math.top_k(keys, beam)[1]
+    banks = tf.reshape(tf.reduce_sum(met, axis=2), tf.shape(keys))
+    shape = tf.shape(options.constraints.required)
+    return rules.share(keys, banks, beam, shape[1] * shape[2])
+
+
+def _stopped(done, log_probs, lengths, coverage, options: Options):
+    """`done`, with all of a row done where no unended hypothesis can still come among the `n_best`."""
+    ended = tf.where(done, penalties.score(log_probs, lengths, coverage, options), 2 * NEVER)
+    worst = tf.math.top_k(ended, options.n_best)[0][:, -1:]
+    hope = tf.where(done, 2 * NEVER, penalties.bound(log_probs, lengths, options))
+    return tf.logical_or(done, worst >= tf.reduce_max(hope, axis=1, keepdims=True))
+
+
+def _remembered(past, tokens, met, chosen):
+    if not past:
+        return past
+    choice, rows = chosen
+    candidates, phrases = tf.shape(met)[1], tf.shape(met)[2]
+    each_row = tf.shape(tokens)[1] * candidates
+    places = tf.expand_dims(tf.range(tf.shape(tokens)[0]) * each_row, 1) + choice
+    said = tf.gather(past.said, rows)
+    return rules.Past(
+        tf.concat([said[:, 1:], tf.reshape(tokens, (-1, 1))], axis=1),
+        tf.gather(tf.reshape(met, tf.stack([-1, phrases])), tf.reshape(places, (-1,))),
+    )
+
+
+def _ranked(last: BeamState, options: Options) -> Hypotheses:
+    scores = penalties.score(last.log_probs, last.lengths, last.coverage, options)
+    keys = scores
+    if options.constraints is not None:  # what was cut before it said what is required comes last
+        rows = _rows(tf.shape(scores)[0], options.beam)
+        unmet = tf.logical_not(rules.all_met(tf.expand_dims(last.past.met, 1), rows, options.constraints))
+        keys += NEVER * tf.reshape(tf.cast(unmet, tf.float32), tf.shape(scores))
+    order = tf.math.top_k(keys, options.beam)[1]
+    tokens = _replay(last, order)
+    finished = tf.reduce_any(tf.equal(tokens, EOS), axis=-1)
+    places = tf.reshape(tf.expand_dims(tf.range(tf.shape(order)[0]) * options.beam, 1) + order, (-1,))
+    coverage = tf.gather(tf.reshape(last.coverage, tf.stack([-1, tf.shape(last.coverage)[2]])), places)
+    return Hypotheses(
+        tokens=tokens,
+        lengths=pick(last.lengths, order),
+        scores=pick(scores, order),
+        log_probs=pick(last.log_probs, order),
+        finished=tf.cast(finished, tf.int32),
+        coverage=by_row(coverage, tf.shape(order)[0], options.beam),
+        record=last.record,
+    )
+
+
+def _replay(last: BeamState, order):
+    """Follows every final hypothesis back through the record, (B, K, T)."""
+
+    def body(t, places, tokens):
+        tokens = write(tokens, pick(last.record.tokens[t], places), t)
+        return t - 1, pick(last.record.parents[t], places), tokens
+
+    start = (last.t - 1, order, tf.zeros_like(last.record.tokens))
+    _, _, tokens = tf.while_loop(lambda t, *_: t >= 0, body, start)
+    return tf.transpose(tokens, (1, 2, 0))
+
+
+def _rows(batch, beam):
+    """The row of each of B K hypotheses."""
+    return tf.range(batch * beam) // beam
