@@ -5,9 +5,10 @@ It owns the words and their order; every fact in it comes from the configuration
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from seq2seq.bundle import Member
 from seq2seq.config import Config, dump
 
 _CARD = """---
@@ -19,7 +20,7 @@ pipeline_tag: translation
 
 # {source} to {target}
 
-An LSTM encoder-decoder with attention, {parameters:,} parameters, trained with seq2seq {version}.
+{made}
 
     seq2seq translate MODEL < input.txt
 
@@ -42,11 +43,23 @@ usually, not always, kept. Do not rely on it where a mistake does harm.
 
 ## Recipe
 
-Trained for {epochs} epochs in {minutes:.0f} minutes on {machine}; {averaged}.
+{recipe}"""
 
-```yaml
-{recipe}```
-"""
+_SINGLE = "An LSTM encoder-decoder with attention, {parameters:,} parameters, trained with seq2seq {version}."
+
+_ENSEMBLE = """An ensemble of {count} LSTM encoder-decoders with attention, {parameters:,} parameters in all, made with
+seq2seq {version}: each says how probable every next piece is, and the mean counts.
+
+{members}"""
+
+_LICENCES = """
+
+The members are under different licences: what each of them asks for holds for the ensemble."""
+
+_RECIPE = "Trained for {epochs} epochs in {minutes:.0f} minutes on {machine}; {averaged}."
+
+_SCORED = ("engine", "beam", "BLEU", "chrF")
+_SIZES = ("embedding", "units", "encoder_layers", "decoder_layers", "attention")
 
 
 def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mapping[str, Any]]) -> str:
@@ -57,25 +70,77 @@ def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mappin
         provenance: parameters, version, epochs, minutes, machine, averaged, pairs, and data (free text) and licence.
         scores: test, sentences, engine, beam, bleu, chrf and signatures, as `release` measures them.
     """
-    rows = ["| test set | engine | beam | BLEU | chrF |", "|---|---|---|---|---|"]
-    rows += [
-        f"| {score['test']} ({score['sentences']:,}) | {score['engine']} | {score['beam']} "
-        f"| {score['bleu']:.1f} | {score['chrf']:.1f} |"
-        for score in scores
-    ]
-    signatures = sorted({score["signatures"][name] for score in scores for name in ("bleu", "chrf")})
     return _CARD.format(
         licence=provenance.get("licence") or "other",
         source=config.source_language,
         target=config.target_language,
-        parameters=provenance["parameters"],
-        version=provenance["version"],
-        data=provenance.get("data") or f"{provenance['pairs']:,} sentence pairs of the one who trained it.",
-        scores="\n".join(rows) if scores else "None were measured: there was no held-out text.",
-        signatures=", ".join(f"`{signature}`" for signature in signatures) or "none",
-        epochs=provenance["epochs"],
-        minutes=provenance["minutes"],
-        machine=provenance["machine"],
-        averaged=provenance["averaged"],
-        recipe=dump(config),
+        made=_SINGLE.format(**provenance),
+        data=data(provenance),
+        scores=_table(("test set", *_SCORED), map(_score, scores)) or "None were measured: there was no held-out text.",
+        signatures=_signatures(scores),
+        recipe=_recipe(config, provenance),
     )
+
+
+def write_ensemble(config: Config, provenance: Mapping[str, Any], members: Sequence[Member]) -> str:
+    """The card of an ensemble as Markdown: what it is made of, and what that says of itself.
+
+    Args:
+        config: the resolved configuration.
+        provenance: parameters, version and data.
+        members: with provenance and scores as `write` takes them; a fact that is missing is left out.
+    """
+    named = [(f"{number}. {member.name}", member) for number, member in enumerate(members, start=1)]
+    scored = [(name, *_score(score)) for name, member in named for score in member.scores]
+    scores = _table(("member", "test set", *_SCORED), scored)
+    sizes = _table(("member", *_SIZES, "licence"), map(_sizes, named))
+    several = len({licence(member) for member in members}) > 1
+    return _CARD.format(
+        licence="other" if several else licence(members[0]),
+        source=config.source_language,
+        target=config.target_language,
+        made=_ENSEMBLE.format(count=len(members), members=sizes, **provenance) + _LICENCES * several,
+        data=provenance["data"],
+        scores=f"These are its members'; it was not measured itself.\n\n{scores}" if scores else "None were measured.",
+        signatures=_signatures([score for member in members for score in member.scores]),
+        recipe="\n".join(f"### {name}\n\n{_recipe(member.config, member.provenance)}" for name, member in named),
+    )
+
+
+def data(provenance: Mapping[str, Any]) -> str:
+    """What a model was trained on, in a sentence."""
+    pairs = f"{provenance['pairs']:,} sentence pairs" if "pairs" in provenance else "Text"
+    return provenance.get("data") or f"{pairs} of the one who trained it."
+
+
+def licence(member: Member) -> str:
+    """As its card says it."""
+    return member.provenance.get("licence") or "other"
+
+
+def _score(score: Mapping[str, Any]) -> tuple[str, ...]:
+    test = f"{score['test']} ({score['sentences']:,})"
+    return test, score["engine"], str(score["beam"]), f"{score['bleu']:.1f}", f"{score['chrf']:.1f}"
+
+
+def _sizes(named: tuple[str, Member]) -> tuple[str, ...]:
+    name, member = named
+    sizes = (str(getattr(member.config.model, size)) for size in _SIZES)
+    return name, *sizes, licence(member)
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Markdown's; nothing where there are no rows."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    head = [f"| {' | '.join(titles).replace('_', ' ')} |", "|" + "---|" * len(titles)]
+    return "\n".join(head + lines) if lines else ""
+
+
+def _signatures(scores: Sequence[Mapping[str, Any]]) -> str:
+    each = sorted({score["signatures"][name] for score in scores for name in ("bleu", "chrf")})
+    return ", ".join(f"`{signature}`" for signature in each) or "none"
+
+
+def _recipe(config: Config, provenance: Mapping[str, Any]) -> str:
+    made = _RECIPE.format(**provenance) + "\n\n" if "epochs" in provenance else ""
+    return f"{made}```yaml\n{dump(config)}```\n"

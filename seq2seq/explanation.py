@@ -44,7 +44,8 @@ class Explanation:
         entropy: how undecided the network was before each, in nats, (T,).
         attention: the share of each source piece in each target piece; rows sum to 1, (T, S).
         alternatives: the five most probable pieces at each target position, with their log-probability.
-        encoder: the memory cells that read, axes as in `DIRECTIONS` and `CELL`, (L, 2, 6, S, D / 2).
+        encoder: the memory cells that read, axes as in `DIRECTIONS` and `CELL`, (L, 2, 6, S, D / 2); of an ensemble,
+            here and in `decoder`, those of its first member.
         decoder: the memory cells that write, (L, 6, T, D).
     """
 

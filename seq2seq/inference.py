@@ -6,15 +6,16 @@ the exports and validation during training all run these two functions and no ot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from seq2seq.bundle import Bundle
+from seq2seq.bundle import Bundle, Member
 from seq2seq.config import Config
-from seq2seq.model import PAD, Seq2Seq
+from seq2seq.ensemble import Ensemble
+from seq2seq.model import Seq2Seq
 from seq2seq.search import BOS, Constraints, Options, Sampling, Step, beam_search
 
 ALTERNATIVES = 5
@@ -56,9 +57,9 @@ class Inference(tf.Module):
     explain: all that goes on while a given translation is said
     """
 
-    def __init__(self, model: Seq2Seq) -> None:
+    def __init__(self, model: Seq2Seq | Ensemble) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = model  # either, for each knows its own state and memory
         self.numbers = [weight.value for weight in model.weights]  # what an export must see to carry the weights
         self.translate = tf.function(self._translate, list(TRANSLATE.values()), autograph=False)
         self.constrained = tf.function(self._constrained, list(CONSTRAINED.values()), autograph=False)
@@ -76,8 +77,8 @@ class Inference(tf.Module):
         memory, state = self.model.encode(source)
 
         def step(tokens: tf.Tensor, state: Any) -> Step:
-            said = self.model.decode(tf.expand_dims(tokens, 1), state, memory)
-            return Step(tf.squeeze(said.logits, 1), tf.squeeze(said.attention, 1), said.state)
+            said = self.model.decode(tokens, state, memory)
+            return Step(said.logits, said.attention, said.state)
 
         named = beam_search(step, state, memory.mask, wanted)._asdict()
         record = named.pop("record")
@@ -88,6 +89,7 @@ class Inference(tf.Module):
 
         Returns by name: attention (B, T, S); log_probs, entropy (B, T); alternatives and alternative_log_probs
         (B, T, 5); encoder (L, 2, 6, B, S, D / 2) and decoder (L, 6, B, T, D), the axis of six being i f g o c h.
+        The last two of an ensemble are its first member's.
         """
         memory, state = self.model.encode(source)
         start = tf.fill(tf.stack([tf.shape(target)[0], 1]), BOS)
@@ -95,8 +97,7 @@ class Inference(tf.Module):
         said = self.model.decode(before, state, memory)
         log_probs = said.logits - tf.reduce_logsumexp(said.logits, axis=-1, keepdims=True)
         likely, pieces = tf.math.top_k(log_probs, ALTERNATIVES)
-        encoder = self.model.encoder.trace(source, tf.not_equal(source, PAD))
-        decoder = self.model.decoder.trace(before, state, memory)
+        encoder, decoder = self.model.trace(source, before, state, memory)
         return {
             "attention": said.attention,
             "log_probs": _of_pieces(log_probs, target),
@@ -147,11 +148,12 @@ def load(bundle: Bundle) -> Runner:
     return Runner(Inference(network(bundle)))
 
 
-def network(bundle: Bundle) -> Seq2Seq:
-    """The model of a model folder, ready for inference or further training."""
+def network(bundle: Bundle) -> Seq2Seq | Ensemble:
+    """The float32 network of a model folder, ready for inference; one of a single model also for further training."""
     from safetensors.numpy import load as numbers
 
-    return build(bundle.config, numbers(bundle.read("weights.safetensors")))
+    arrays = numbers(bundle.read("weights.safetensors"))
+    return together(bundle.members, arrays) if bundle.members else build(bundle.config, arrays)
 
 
 def build(config: Config, arrays: Mapping[str, np.ndarray]) -> Seq2Seq:
@@ -165,6 +167,11 @@ def build(config: Config, arrays: Mapping[str, np.ndarray]) -> Seq2Seq:
     for weight in model.weights:
         weight.assign(arrays[weight.path].astype(np.float32))
     return model
+
+
+def together(members: Sequence[Member], arrays: Mapping[str, np.ndarray]) -> Ensemble:
+    """The float32 networks of an ensemble, with the weights of all members."""
+    return Ensemble([build(member.config, member.own(arrays)) for member in members])
 
 
 def _called(function: Any, specs: Mapping[str, tf.TensorSpec], inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

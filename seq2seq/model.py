@@ -13,7 +13,7 @@ from seq2seq.attention import Memory
 from seq2seq.config import ModelConfig
 from seq2seq.decoder import Decoded, Decoder
 from seq2seq.encoder import Encoder
-from seq2seq.lstm import State
+from seq2seq.lstm import State, Trace
 
 PAD = 0
 
@@ -98,6 +98,12 @@ class Seq2Seq(keras.Model):
     def decode(self, tokens: tf.Tensor, state: tuple[State, ...], memory: Memory, *, training: bool = False) -> Decoded:
         """The pieces before each step, (N, T), to the scores of the next ones; any T."""
         return self.decoder(tokens, state, memory, training=training)
+
+    def trace(
+        self, source: tf.Tensor, tokens: tf.Tensor, state: tuple[State, ...], memory: Memory
+    ) -> tuple[list[list[Trace]], list[Trace]]:
+        """Every gate and state of encoder and decoder, for a source (B, S) and the pieces before each step (B, T)."""
+        return self.encoder.trace(source, memory.mask), self.decoder.trace(tokens, state, memory)
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
         source, target = inputs

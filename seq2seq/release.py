@@ -1,4 +1,4 @@
-"""From trained weights to a model folder: export, score, write the card.
+"""From trained weights, or from several models, to a model folder: export, score, write the card.
 
 It owns what goes into the folder and what is measured on it; it does not know how the weights came about.
 """
@@ -13,16 +13,22 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from safetensors.numpy import load as deserialise
 from safetensors.numpy import save as serialise
 
+import seq2seq
 from seq2seq import bundle, card, evaluation, export, inference
-from seq2seq.bundle import Bundle
+from seq2seq.bundle import Bundle, Member
 from seq2seq.config import Config
 from seq2seq.translator import Translator
 
 Pair = tuple[Sequence[str], Sequence[str]]
 
 BEAMS = (1, 5)
+
+
+class EnsembleError(ValueError):
+    """Models cannot be made one."""
 
 
 def release(
@@ -51,7 +57,7 @@ def release(
     files: dict[str, bytes | Path] = {
         **tokenizers,
         "model.tflite": export.litert(graph, quantised=True),
-        "weights.safetensors": serialise({name: np.ascontiguousarray(array) for name, array in arrays.items()}),
+        "weights.safetensors": _weights(arrays),
     }
     bundle.write(path, config=config, files=files, provenance=provenance, scores=[])
     scores = [
@@ -63,6 +69,85 @@ def release(
     ]
     files["README.md"] = card.write(config, provenance, scores).encode()
     return bundle.write(path, config=config, files=files, provenance=provenance, scores=scores)
+
+
+def ensemble(models: Sequence[Bundle], path: Path) -> Bundle:
+    """Writes the model folder of an ensemble, whole or not at all.
+
+    Languages, tokenizers and search settings are the members'; where these settings differ, the first one's.
+
+    Arguments:
+        models: two or more single models with the same tokenizers; their sizes may differ, and one may stand twice.
+        path: the folder to make; it must not exist or be empty.
+
+    Raises:
+        EnsembleError: the models do not fit together, or the folder is in use.
+        SaveError: the folder cannot be written.
+        BundleError: a model has no weights, or a file of it was altered.
+    """
+    _check(models, path)
+    members, arrays = [], {}
+    for number, model in enumerate(models, start=1):
+        prefix = f"member_{number}/"
+        members.append(Member(_name(model), prefix, model.config, model.provenance, model.scores))
+        for name, array in deserialise(model.read("weights.safetensors")).items():
+            arrays[prefix + name] = array.astype(np.float16)
+    first = models[0]
+    graph = inference.Inference(inference.together(members, arrays))
+    provenance = _together(members, sum(array.size for array in arrays.values()))
+    files: dict[str, bytes | Path] = {
+        **{name: first.read(name) for name in first.tokenizers},
+        "model.tflite": export.litert(graph, quantised=True),
+        "weights.safetensors": _weights(arrays),
+        "README.md": card.write_ensemble(first.config, provenance, members).encode(),
+    }
+    return bundle.write(path, config=first.config, files=files, provenance=provenance, scores=[], members=members)
+
+
+def _check(models: Sequence[Bundle], path: Path) -> None:
+    if len(models) < 2:
+        raise EnsembleError(f"An ensemble must have at least two members. Received: {len(models)}")
+    for model in models:
+        if model.members:
+            raise EnsembleError(
+                "The members of an ensemble must be single models; name its own members instead. "
+                f"Received: {model.path}, an ensemble of {len(model.members)}"
+            )
+    first = models[0]
+    for model in models[1:]:
+        languages = [f"{each.source_language} to {each.target_language}" for each in (first, model)]
+        if languages[0] != languages[1]:
+            raise EnsembleError(
+                f"The members of an ensemble must translate between the same languages. Received: {first.path}, "
+                f"{languages[0]}, and {model.path}, {languages[1]}"
+            )
+        if [first.read(name) for name in first.tokenizers] != [model.read(name) for name in model.tokenizers]:
+            raise EnsembleError(
+                "The members of an ensemble must have the same tokenizers, byte for byte. "
+                f"Received: {first.path} and {model.path}, whose tokenizers differ"
+            )
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise EnsembleError(f"An ensemble must go to a new or empty folder. Received: {path}")
+
+
+def _name(model: Bundle) -> str:
+    """The folder's name, or the run folder's."""
+    path = model.path.resolve()
+    return path.parent.name if path.name == "model" else path.name
+
+
+def _together(members: Sequence[Member], parameters: int) -> dict[str, Any]:
+    """The provenance of an ensemble: what holds for it of its members'."""
+    return {
+        "version": seq2seq.__version__,
+        "parameters": parameters,
+        "data": " ".join(dict.fromkeys(card.data(each.provenance) for each in members)),
+        "licence": " and ".join(dict.fromkeys(map(card.licence, members))),
+    }
+
+
+def _weights(arrays: Mapping[str, np.ndarray]) -> bytes:
+    return serialise({name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
 def _scores(translator: Translator, name: str, pair: Pair, say: Callable[[str], None]) -> list[dict[str, Any]]:

@@ -42,6 +42,21 @@ class File(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class Member(msgspec.Struct, frozen=True):
+    """One model of an ensemble, as its own folder describes it."""
+
+    name: str
+    prefix: str
+    """What the names of its weights begin with among those of all members."""
+    config: Config
+    provenance: dict[str, Any]
+    scores: list[dict[str, Any]]
+
+    def own(self, weights: Mapping[str, Any]) -> dict[str, Any]:
+        """Its weights of all members', under the names that they have in a model of its own."""
+        return {name.removeprefix(self.prefix): w for name, w in weights.items() if name.startswith(self.prefix)}
+
+
 class _Head(msgspec.Struct):
     format: int
 
@@ -51,6 +66,7 @@ class _Body(msgspec.Struct):
     provenance: dict[str, Any]
     scores: list[dict[str, Any]]
     files: dict[str, File]
+    members: tuple[Member, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -60,6 +76,7 @@ class Manifest(msgspec.Struct, frozen=True):
     provenance: dict[str, Any]
     scores: list[dict[str, Any]]
     files: dict[str, File]
+    members: tuple[Member, ...]
 
 
 def is_plain_name(name: str) -> bool:
@@ -68,9 +85,13 @@ def is_plain_name(name: str) -> bool:
 
 
 def seal(
-    config: Config, files: Mapping[str, File], provenance: Mapping[str, Any], scores: Sequence[Mapping[str, Any]]
+    config: Config,
+    files: Mapping[str, File],
+    provenance: Mapping[str, Any],
+    scores: Sequence[Mapping[str, Any]],
+    members: Sequence[Member] = (),
 ) -> bytes:
-    """The bytes of a manifest.
+    """The bytes of a manifest; one without members does not speak of them.
 
     Raises:
         SaveError: provenance or scores are not plain JSON.
@@ -82,6 +103,7 @@ def seal(
         "provenance": dict(provenance),
         "scores": list(scores),
         "files": {name: msgspec.to_builtins(promised) for name, promised in files.items()},
+        **({"members": msgspec.to_builtins(members)} if members else {}),
     }
     try:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
@@ -123,7 +145,7 @@ def parse(raw: bytes, place: str) -> Manifest:
         config = configuration.build(body.config)
     except ConfigError as error:
         raise BundleError(f"A model folder must hold a valid configuration. Received: {place} ({error})") from None
-    return Manifest(config, body.provenance, body.scores, body.files)
+    return Manifest(config, body.provenance, body.scores, body.files, body.members)
 
 
 def _is_whole(raw: bytes) -> bool:

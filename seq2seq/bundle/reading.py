@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.bundle import manifest as manifests
-from seq2seq.bundle.manifest import MANIFEST, BundleError, File
+from seq2seq.bundle.manifest import MANIFEST, BundleError, File, Member
 from seq2seq.config import Config
 
 _LARGEST_MANIFEST = 4 << 20
@@ -29,10 +29,11 @@ class Bundle:
 
     Arguments:
         path: the folder.
-        config: the resolved configuration that the model was made with.
+        config: the resolved configuration that the model was made with; that of the first member of an ensemble.
         provenance: how the model was made; plain JSON.
         scores: measured results, each with its test set and signature; plain JSON.
         files: size and SHA-256 digest of every file, by name.
+        members: the models of an ensemble; none where the folder holds a single model.
 
     Raises:
         BundleError: a file is not in the manifest, cannot be read, or is not the one that was written.
@@ -43,6 +44,7 @@ class Bundle:
     provenance: dict[str, Any]
     scores: list[dict[str, Any]]
     files: Mapping[str, File]
+    members: tuple[Member, ...] = ()
     _verified: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
@@ -133,7 +135,7 @@ def load(path: str | Path, *, verify: bool = True) -> Bundle:
         size = _plain_size(folder / name)
         if size != promised.size:
             raise _wrong_size(folder / name, promised.size, size)
-    bundle = Bundle(folder, manifest.config, manifest.provenance, manifest.scores, manifest.files)
+    bundle = Bundle(folder, manifest.config, manifest.provenance, manifest.scores, manifest.files, manifest.members)
     if verify:
         bundle.verify()
     return bundle

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.bundle.manifest import MANIFEST, File, SaveError, is_plain_name, seal
+from seq2seq.bundle.manifest import MANIFEST, File, Member, SaveError, is_plain_name, seal
 from seq2seq.bundle.reading import Bundle, load
 from seq2seq.config import Config
 
@@ -25,6 +25,7 @@ def write(
     files: Mapping[str, bytes | Path],
     provenance: Mapping[str, Any],
     scores: Sequence[Mapping[str, Any]],
+    members: Sequence[Member] = (),
 ) -> Bundle:
     """Writes a model folder, in the place of an older model if there is one.
 
@@ -36,6 +37,7 @@ def write(
     Arguments:
         files: content, or the path of a file to copy, by name.
         provenance, scores: plain JSON.
+        members: the models that an ensemble is made of.
 
     Raises:
         SaveError: the folder cannot be written, or something that is no model lies in its place.
@@ -50,7 +52,7 @@ def write(
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
         written = {name: _store(partial / name, content) for name, content in files.items()}
-        _store(partial / MANIFEST, seal(config, written, provenance, scores))
+        _store(partial / MANIFEST, seal(config, written, provenance, scores, members))
         _flush(partial)
         _move(partial, target)
     except OSError as error:

@@ -37,6 +37,7 @@ def info(model: shell.Model, as_json: shell.Json = False) -> None:
         "scores": loaded.scores,
         "provenance": loaded.provenance,
         "config": msgspec.to_builtins(loaded.config),
+        "members": msgspec.to_builtins(loaded.members),
     }
     shell.show(facts if as_json else _text(facts), as_json=as_json)
 
@@ -52,14 +53,13 @@ def _parameters(loaded: Bundle) -> int | None:
 
 def _text(facts: dict[str, Any]) -> str:
     config = facts["config"]
-    model, search = config["model"], config["search"]
+    search = config["search"]
     rows = [
         ("model", facts["path"]),
         ("languages", f"{facts['source_language']} -> {facts['target_language']}"),
         ("engine", facts["engine"]),
         ("parameters", f"{facts['parameters']:,}" if facts["parameters"] else None),
-        ("network", ", ".join(f"{name} {model[name]}" for name in ("embedding", "units", "attention"))),
-        ("layers", f"encoder {model['encoder_layers']}, decoder {model['decoder_layers']}"),
+        *(row for member in facts["members"] or [facts] for row in _network(member)),
         ("vocabulary", f"{config['tokenizer']['vocabulary']:,} {config['tokenizer']['kind']}"),
         ("search", f"beam {search['beam']}, length penalty {search['length_penalty']}"),
         ("size", f"{facts['bytes'] / 1e6:,.1f} MB"),
@@ -69,6 +69,19 @@ def _text(facts: dict[str, Any]) -> str:
         *((name, _plain(value)) for name, value in facts["provenance"].items()),
     ]
     return shell.table(rows)
+
+
+def _network(facts: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Of a single model, or of one member of an ensemble with its name and scores."""
+    model = facts["config"]["model"]
+    rows: list[tuple[str, Any]] = [
+        ("network", ", ".join(f"{name} {model[name]}" for name in ("embedding", "units", "attention"))),
+        ("layers", f"encoder {model['encoder_layers']}, decoder {model['decoder_layers']}"),
+    ]
+    if "name" not in facts:
+        return rows
+    scores = [("  score", _line(score)) for score in facts["scores"]]
+    return [("member", facts["name"]), *((f"  {name}", value) for name, value in rows), *scores]
 
 
 def _line(score: dict[str, Any]) -> str:
