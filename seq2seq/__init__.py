@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seq2seq.explanation import Explanation
     from seq2seq.model import Seq2Seq
     from seq2seq.tokenizer import Tokenizer
-    from seq2seq.translator import Translation, Translator
+    from seq2seq.translator import Terms, Translation, Translator
 
 __version__ = "0.1.0"
 
@@ -34,6 +34,7 @@ __all__ = [
     "Explanation",
     "SearchConfig",
     "Seq2Seq",
+    "Terms",
     "Tokenizer",
     "Translation",
     "Translator",
@@ -45,6 +46,7 @@ _HOME = {
     "Explanation": "explanation",
     "SearchConfig": "config",
     "Seq2Seq": "model",
+    "Terms": "translator",
     "Tokenizer": "tokenizer",
     "Translation": "translator",
     "Translator": "translator",

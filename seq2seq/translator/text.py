@@ -42,6 +42,8 @@ _SPACELESS = (
     ("\uff00", "\uffef"),
     ("\U00020000", "\U0003ffff"),
 )
+_RANGES = "".join(f"{first}-{last}" for first, last in _SPACELESS)
+_WORDS = re.compile(f"[{_RANGES}]+|[^\\W{_RANGES}]+")
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def cut(segment: Segment, fits: Callable[[str], bool]) -> list[Segment]:
         return [segment]
     left, right = _halves(segment.text)
     gap = segment.text[len(left) : len(segment.text) - len(right)]
-    first = Segment(left, gap, inside_word=not gap and not _is_spaceless(left[-1]))
+    first = Segment(left, gap, inside_word=not gap and not is_spaceless(left[-1]))
     return cut(first, fits) + cut(Segment(right, segment.gap, segment.inside_word), fits)
 
 
@@ -116,7 +118,7 @@ def join(segments: Sequence[Segment], texts: Sequence[str]) -> str:
         parts += [text, segment.gap]
         following = texts[place + 1] if place + 1 < len(texts) else ""
         touching = text and following and not segment.gap and not segment.inside_word
-        if touching and not _is_spaceless(text[-1]) and not _is_spaceless(following[0]):
+        if touching and not is_spaceless(text[-1]) and not is_spaceless(following[0]):
             parts.append(" ")
     return "".join(parts)
 
@@ -167,5 +169,18 @@ def _continues(character: str) -> bool:
     )
 
 
-def _is_spaceless(character: str) -> bool:
+def words(text: str) -> list[str]:
+    """The words, in small letters, without punctuation; in a script without spaces each character is one.
+
+    >>> words("Ja, das 走了!")
+    ['ja', 'das', '走', '了']
+    """
+    found: list[str] = []
+    for run in _WORDS.findall(text.casefold()):
+        found += filter(str.isalnum, run) if is_spaceless(run[0]) else [run]
+    return found
+
+
+def is_spaceless(character: str) -> bool:
+    """Whether it is of a script that puts no space between words or sentences."""
     return any(first <= character <= last for first, last in _SPACELESS)

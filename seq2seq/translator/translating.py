@@ -6,35 +6,23 @@ It joins tokenizers, engine and text; it owns none of their rules.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
 from seq2seq import engine as engines
 from seq2seq.config import Config, SearchConfig
-from seq2seq.engine import EOS, MAX_SOURCE, Engine, Hypothesis
+from seq2seq.engine import EOS, Engine, Hypothesis
 from seq2seq.explanation import Explanation
 from seq2seq.tokenizer import Tokenizer
-from seq2seq.translator.text import Segment, clean, cut, one_line, split
+from seq2seq.translator.checks import FLAGS
+from seq2seq.translator.plans import Plan, TranslationError, check_text, plan, start
+from seq2seq.translator.scoring import Score, score
+from seq2seq.translator.sentences import Found, Searcher, Sentence, faults
+from seq2seq.translator.terms import Terms
+from seq2seq.translator.text import clean, one_line
 from seq2seq.translator.translation import Candidate, Translation, best_combinations
 
 _CHUNK_CHARACTERS = 1 << 18
-
-Ids = tuple[int, ...]
-
-
-class TranslationError(ValueError):
-    """What was given is no text."""
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A text made ready: its segments, the ids of each, and what must be said of it."""
-
-    source: str
-    segments: list[Segment]
-    ids: list[Ids]
-    warnings: list[str]
 
 
 class Translator:
@@ -47,7 +35,9 @@ class Translator:
     1. A text is split into sentences; line breaks and tabs always end one. White space between them stays as it is.
     2. A sentence of more than 256 pieces is cut at punctuation, else at spaces, and a warning says so.
     3. The sentences of all texts go through the engine in batches of similar length, each different one once.
-    4. Each text is put together again; text without words comes back as it was.
+    4. A sentence whose translation loops, or lost a URL, a number with a unit, a placeholder or a tag, is searched
+       again. What is still wrong is in the translation's `flags` and `warnings`.
+    5. Each text is put together again; text without words comes back as it was.
 
     Methods may be called from several threads at once, and a result does not depend on what is translated beside it.
 
@@ -67,6 +57,8 @@ class Translator:
         self._engine = engine
         self._source = source
         self._target = target
+        differ = _primary(config.source_language) != _primary(config.target_language)
+        self._searcher = Searcher(engine, source, target, languages_differ=differ)
 
     @classmethod
     def load(cls, path: str | Path, *, engine: str = "litert", threads: int | None = None) -> Translator:
@@ -107,30 +99,39 @@ class Translator:
 
     @overload
     def __call__(  # type: ignore[overload-overlap]
-        self, texts: str, *, search: SearchConfig | None = None
+        self, texts: str, *, search: SearchConfig | None = None, terms: Terms | None = None
     ) -> Translation: ...
     @overload
-    def __call__(self, texts: Iterable[str], *, search: SearchConfig | None = None) -> list[Translation]: ...
     def __call__(
-        self, texts: str | Iterable[str], *, search: SearchConfig | None = None
+        self, texts: Iterable[str], *, search: SearchConfig | None = None, terms: Terms | None = None
+    ) -> list[Translation]: ...
+    def __call__(
+        self, texts: str | Iterable[str], *, search: SearchConfig | None = None, terms: Terms | None = None
     ) -> Translation | list[Translation]:
         """Translates one text, or several at once.
 
         Arguments:
             texts: a text of any length, or several.
             search: how to search; None means the model's own settings.
+            terms: what the translations must and must not say; None means that URLs and their like are kept.
 
         Raises:
-            TranslationError: something in `texts` is no string.
+            TranslationError: something in `texts` is no string, words are required of a text of several sentences, or
+                words are required and a temperature is set.
         """
         if isinstance(texts, str):
-            return self._translate([texts], search)[0]
+            return self._translate([texts], search, terms)[0]
         if not isinstance(texts, Iterable):
             raise TranslationError(f"Texts to translate must be strings. Received: {texts!r:.40}")
-        return self._translate(list(texts), search)
+        return self._translate(list(texts), search, terms)
 
     def stream(
-        self, lines: Iterable[str], *, search: SearchConfig | None = None, chunk: int = 512
+        self,
+        lines: Iterable[str],
+        *,
+        search: SearchConfig | None = None,
+        terms: Terms | None = None,
+        chunk: int = 512,
     ) -> Iterator[Translation]:
         """Translates line by line: as many out as in, in their order, none with a line break; blank ones stay blank.
 
@@ -138,20 +139,47 @@ class Translator:
 
         Arguments:
             lines: lines with or without their line ends.
+            search, terms: as for a call; each line is a text of its own.
             chunk: how many lines are read before they are translated together; more is quicker, fewer answer sooner.
         """
         waiting: list[str] = []
         characters = 0
         for line in lines:
-            _check_text(line)
+            check_text(line)
             waiting.append(one_line(line))
             characters += len(line)
             if len(waiting) >= chunk or characters >= _CHUNK_CHARACTERS:
-                yield from self._translate(waiting, search)
+                yield from self._translate(waiting, search, terms)
                 waiting, characters = [], 0
-        yield from self._translate(waiting, search)
+        yield from self._translate(waiting, search, terms)
 
-    def explain(self, text: str, *, search: SearchConfig | None = None) -> Explanation:
+    def score(
+        self, sources: Sequence[str], targets: Sequence[str], *, search: SearchConfig | None = None
+    ) -> list[Score]:
+        """How probable the model holds given translations; each pair is one sentence, not split.
+
+        A translation is cut into pieces anew, so its score is that of the search where the search chose the same
+        pieces, which it nearly always does.
+
+        Arguments:
+            sources: sentences.
+            targets: the translation of each.
+            search: its length penalty, word reward and coverage penalty make the score; None means the model's own.
+
+        Raises:
+            EngineError: a sentence has more than 256 pieces.
+            TranslationError: something is no string, or there are not as many of the one as of the other.
+        """
+        if len(sources) != len(targets):
+            raise TranslationError(
+                f"Sources and targets must be equally many. Received: {len(sources)} and {len(targets)}"
+            )
+        for text in (*sources, *targets):
+            check_text(text)
+        pairs = [(clean(source)[0], clean(target)[0]) for source, target in zip(sources, targets, strict=True)]
+        return score(self._engine, (self._source, self._target), pairs, search or self.config.search)
+
+    def explain(self, text: str, *, search: SearchConfig | None = None, terms: Terms | None = None) -> Explanation:
         """What the network did to translate one sentence.
 
         The text is read as one sentence, not split; of a longer text explain each of its `sentences`:
@@ -159,13 +187,16 @@ class Translator:
 
         Raises:
             EngineError: the sentence has more than 256 pieces.
-            TranslationError: the text is no string.
+            TranslationError: the text is no string, or words are required and a temperature is set.
         """
-        _check_text(text)
+        check_text(text)
+        chosen = search or self.config.search
+        wanted = _checked(terms, chosen)
         text = clean(text)[0]
-        source = self._source.encode(text)
+        sentence = self._searcher.sentence(text, wanted)
+        source = sentence.ids
         if source:
-            best = self._engine.translate([source], search or self.config.search)[0][0]
+            best = self._searcher([sentence], chosen)[sentence].hypotheses[0]
         else:
             best = Hypothesis((), 0.0, 0.0, True)
         shown = self._engine.explain(source, best.ids)
@@ -183,35 +214,15 @@ class Translator:
             ),
         )
 
-    def _translate(self, texts: Sequence[str], search: SearchConfig | None) -> list[Translation]:
+    def _translate(self, texts: Sequence[str], search: SearchConfig | None, terms: Terms | None) -> list[Translation]:
         chosen = search or self.config.search
-        plans = [self._plan(text) for text in texts]
-        different = list(dict.fromkeys(ids for plan in plans for ids in plan.ids if ids))
-        found = dict(zip(different, self._engine.translate(different, chosen), strict=True))
+        wanted = _checked(terms, chosen)
+        plans = [plan(text, wanted, self._searcher, self.source_language) for text in texts]
+        found = self._searcher([each for plan in plans for each in plan.sentences if each.ids], chosen)
         return [self._text(plan, found, chosen.n_best) for plan in plans]
 
-    def _plan(self, text: str) -> _Plan:
-        _check_text(text)
-        source, removed = clean(text)
-        warnings = [f"Characters that are no text were removed: {removed}"] if removed else []
-        segments: list[Segment] = []
-        for sentence in split(source, self.source_language):
-            parts = cut(sentence, self._fits)
-            segments += parts
-            if len(parts) > 1:
-                warnings.append(
-                    f"A sentence of more than {MAX_SOURCE} pieces was split into {len(parts)}: {_start(sentence.text)}"
-                )
-        ids = [tuple(self._source.encode(segment.text)) for segment in segments]
-        return _Plan(source, segments, ids, warnings)
-
-    def _fits(self, text: str) -> bool:
-        return len(self._source.encode(text)) <= MAX_SOURCE
-
-    def _text(self, plan: _Plan, found: dict[Ids, list[Hypothesis]], n_best: int) -> Translation:
-        parts = [
-            self._sentence(segment.text, found.get(ids)) for segment, ids in zip(plan.segments, plan.ids, strict=True)
-        ]
+    def _text(self, plan: Plan, found: dict[Sentence, Found], n_best: int) -> Translation:
+        parts = [self._sentence(sentence.text, found.get(sentence)) for sentence in plan.sentences]
         candidates = best_combinations(plan.segments, [part.hypotheses for part in parts], n_best)
         return Translation(
             source=plan.source,
@@ -221,30 +232,33 @@ class Translator:
             sentences=tuple(part for part in parts if part.source),
             warnings=(*plan.warnings, *(warning for part in parts for warning in part.warnings)),
             engine=self.engine_name,
+            flags=tuple(flag for flag in FLAGS if any(flag in part.flags for part in parts)),
         )
 
-    def _sentence(self, source: str, hypotheses: list[Hypothesis] | None) -> Translation:
-        """The translation of one segment; without hypotheses, itself."""
-        if hypotheses is None:
+    def _sentence(self, source: str, found: Found | None) -> Translation:
+        """The translation of one segment; where nothing was searched, itself."""
+        if found is None:
             itself = Candidate(source, 0.0, 0.0, (), True)
             return Translation(source, source, 0.0, (itself,), (), (), self.engine_name)
-        candidates = tuple(self._candidate(each) for each in hypotheses)
+        candidates = tuple(self._candidate(each) for each in found.hypotheses)
         best = candidates[0]
-        warnings = [] if best.finished else [f"A translation was cut at {len(best.pieces)} pieces: {_start(source)}"]
-        warnings += [] if best.text else [f"A translation came out empty: {_start(source)}"]
-        return Translation(source, best.text, best.score, candidates, (), tuple(warnings), self.engine_name)
+        wrong = faults(found)
+        warnings = tuple(f"{warning}: {start(source)}" for warning in wrong.values())
+        return Translation(source, best.text, best.score, candidates, (), warnings, self.engine_name, tuple(wrong))
 
     def _candidate(self, found: Hypothesis) -> Candidate:
         pieces = tuple(self._target.pieces(found.ids))
         return Candidate(self._target.decode(found.ids), found.score, found.log_prob, pieces, found.finished)
 
 
-def _check_text(text: object) -> None:
-    if not isinstance(text, str):
+def _checked(terms: Terms | None, search: SearchConfig) -> Terms:
+    wanted = Terms() if terms is None else terms
+    if search.temperature and (wanted.required or wanted.glossary):
         raise TranslationError(
-            f"Text to translate must be a string. Received: {text!r:.40} of type {type(text).__name__}"
+            f"Required words and glossaries need search. Received: a temperature of {search.temperature}"
         )
+    return wanted
 
 
-def _start(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:39] + "…")
+def _primary(language: str) -> str:
+    return language.replace("_", "-").partition("-")[0].lower()

@@ -39,8 +39,11 @@ class Translation:
         score: the best candidate's; 0 for a text without words.
         hypotheses: the `n_best` candidates, best first; at least one.
         sentences: the translation of each sentence, without the white space around it; empty in a sentence's own.
-        warnings: what was removed, split or cut, each a sentence; empty when the text went through as it was.
+        warnings: what was removed or split, and what is wrong with the translation, each a sentence; empty when all
+            went well.
         engine: what computed it, such as "litert-int8".
+        flags: names of what is wrong with the translation, or with that of one of its sentences: cut, empty, lost,
+            forbidden, repeats, copies, skips; `seq2seq.translator.FLAGS` says what each means.
     """
 
     source: str
@@ -50,6 +53,7 @@ class Translation:
     sentences: tuple[Translation, ...]
     warnings: tuple[str, ...]
     engine: str
+    flags: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text

@@ -1,0 +1,102 @@
+"""What is no language in a sentence and stays as it is: addresses, numbers with units, placeholders, tags.
+
+It knows how such spans look in the source and in a translation; it does not know what is done when one is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_UNITS = (
+    "% ‰ ° °C °F € $ £ ¥ m km cm mm µm nm m² km² m³ kg mg g µg t l ml V kV mV W kW MW kWh Hz kHz MHz GHz kB KB MB GB TB"
+    " Pa hPa kPa dB min km/h m/s mph px dpi fps K"
+)
+_UNIT = "|".join(map(re.escape, sorted(_UNITS.split(), key=len, reverse=True)))
+_CURRENCY = "[$€£¥]"
+_VALUE = r"\d+(?:[.,:/]\d+)*"
+
+_KINDS = {
+    "url": r"(?a:\b(?:https?|ftp)://|\bwww\.)(?a:[\w\-.~:/?#\[\]@!$&'()*+,;=%])+",
+    "mail": r"(?a:(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
+    "tag": r"</?(?a:[A-Za-z][\w:-]*)(?:\s[^<>]*)?/?>|&#?(?a:\w)+;",
+    "braces": r"\{\{[^{}]*\}\}|\{(?a:[\w.:!\[\]-])*\}",
+    "percent": r"(?a:(?<![\w%])%(?:\(\w+\)|\d+\$)?[-+#0]*\d*(?:\.\d+)?[sdifgexXuc](?!\w))",
+    "variable": r"(?a:(?<!\w)\$(?:[A-Za-z_]\w*|\{\w+\}))",
+    "price": rf"(?<![\w.,])(?P<currency>{_CURRENCY})\s?(?P<price_value>{_VALUE})(?!\w)",
+    "measure": rf"(?<![\w.,])(?P<measure_value>{_VALUE})\s?(?P<unit>{_UNIT})(?!\w)",
+    "number": r"(?<![\w.,])(?P<number_value>\d+(?:[.,:/]\d+)+)(?!\w)",
+}
+_SPAN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _KINDS.items()))
+_TRAILING = ".,;:!?'"
+_SEPARATOR = "[-.,:/'’ \u00a0\u202f]"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a sentence that is no language."""
+
+    text: str
+    form: str
+    """Regular expression of what counts as it in a translation."""
+    glued: bool
+    """Whether it stands right behind what is no space."""
+
+
+def find(sentence: str) -> tuple[Span, ...]:
+    """The spans of a sentence, in order.
+
+    A number counts as said in the other language's fashion too: other separators, its unit before or after it or
+    written as a word.
+
+    >>> [span.text for span in find("Pay $12.50 (or 8 %) to {name}, see www.a.org/b.")]
+    ['$12.50', '8 %', '{name}', 'www.a.org/b']
+    """
+    return tuple(_span(found, sentence) for found in _SPAN.finditer(sentence))
+
+
+def missing(spans: Iterable[Span], translation: str) -> tuple[Span, ...]:
+    """What a translation lacks of the spans: a span that it has fewer times than the source, as often as it lacks.
+
+    >>> [span.text for span in missing(find("1,000.5 km, %s and %s"), "%s: 1.000,5 Kilometer")]
+    ['%s']
+    """
+    lacking: list[Span] = []
+    first: dict[str, Span] = {}
+    for text, count in Counter(first.setdefault(span.text, span).text for span in spans).items():
+        lacking += [first[text]] * (count - len(re.findall(first[text].form, translation)))
+    return tuple(lacking)
+
+
+def without(text: str) -> str:
+    """The text with a space for each span."""
+    return _SPAN.sub(" ", text)
+
+
+def _span(found: re.Match[str], sentence: str) -> Span:
+    text = found[0]
+    if found["url"]:
+        text = text.rstrip(_TRAILING)
+        while text.endswith((")", "]")) and text.count(text[-1]) > text.count("(" if text[-1] == ")" else "["):
+            text = text[:-1].rstrip(_TRAILING)
+    glued = found.start() > 0 and not sentence[found.start() - 1].isspace()
+    value = found["price_value"] or found["measure_value"] or found["number_value"]
+    if not value:
+        before = r"(?<!\w)" if text[0].isalnum() else ""
+        return Span(text, before + re.escape(text) + (r"(?!\w)" if text[-1].isalnum() else ""), glued)
+    form = rf"(?<!\w)(?<!\d[.,]){_number(value)}(?![.,]?\d)"
+    if unit := found["currency"] or found["unit"]:
+        sign = re.escape(unit)
+        longer = f"(?!{sign})" if len(unit) > 1 else ""  # a unit that a word goes on from is none
+        form = rf"(?:{sign}\s?{form}|{form}\s?(?:{sign}(?!\w)|{longer}[^\W\d_]{{3,}}))"
+    else:
+        form += r"(?!\w)"
+    return Span(text, form, glued)
+
+
+def _number(value: str) -> str:
+    """Its groups of digits with any separator between them, or none before three digits: 1,000 is 1000."""
+    first, *others = re.split("[.,:/]", value)
+    return first + "".join(f"{_SEPARATOR}{'?' if len(group) == 3 else ''}{group}" for group in others)
