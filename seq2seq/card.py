@@ -82,17 +82,21 @@ def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mappin
     )
 
 
-def write_ensemble(config: Config, provenance: Mapping[str, Any], members: Sequence[Member]) -> str:
+def write_ensemble(
+    config: Config, provenance: Mapping[str, Any], scores: Sequence[Mapping[str, Any]], members: Sequence[Member]
+) -> str:
     """The card of an ensemble as Markdown: what it is made of, and what that says of itself.
 
     Args:
         config: the resolved configuration.
         provenance: parameters, version and data.
-        members: with provenance and scores as `write` takes them; a fact that is missing is left out.
+        scores: as `write` takes them.
+        members: with provenance and scores of the same kind; a fact that is missing is left out.
     """
     named = [(f"{number}. {member.name}", member) for number, member in enumerate(members, start=1)]
-    scored = [(name, *_score(score)) for name, member in named for score in member.scores]
-    scores = _table(("member", "test set", *_SCORED), scored)
+    scored = [("the ensemble", score) for score in scores]
+    scored += [(name, score) for name, member in named for score in member.scores]
+    rows = [(name, *_score(score)) for name, score in scored]
     sizes = _table(("member", *_SIZES, "licence"), map(_sizes, named))
     several = len({licence(member) for member in members}) > 1
     return _CARD.format(
@@ -101,8 +105,9 @@ def write_ensemble(config: Config, provenance: Mapping[str, Any], members: Seque
         target=config.target_language,
         made=_ENSEMBLE.format(count=len(members), members=sizes, **provenance) + _LICENCES * several,
         data=provenance["data"],
-        scores=f"These are its members'; it was not measured itself.\n\n{scores}" if scores else "None were measured.",
-        signatures=_signatures([score for member in members for score in member.scores]),
+        scores="The ensemble itself was not measured.\n\n" * (not scores)
+        + _table(("model", "test set", *_SCORED), rows),
+        signatures=_signatures([score for _, score in scored]),
         recipe="\n".join(f"### {name}\n\n{_recipe(member.config, member.provenance)}" for name, member in named),
     )
 

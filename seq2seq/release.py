@@ -6,6 +6,7 @@ It owns what goes into the folder and what is measured on it; it does not know h
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -60,18 +61,18 @@ def release(
         "weights.safetensors": _weights(arrays),
     }
     bundle.write(path, config=config, files=files, provenance=provenance, scores=[])
-    scores = [
-        score
-        for engine in ("litert", "tensorflow")
-        for name, pair in tests.items()
-        if pair[0]
-        for score in _scores(Translator.load(path, engine=engine), name, pair, say)
-    ]
+    scores = _measured(path, tests, say)
     files["README.md"] = card.write(config, provenance, scores).encode()
     return bundle.write(path, config=config, files=files, provenance=provenance, scores=scores)
 
 
-def ensemble(models: Sequence[Bundle], path: Path) -> Bundle:
+def ensemble(
+    models: Sequence[Bundle],
+    path: Path,
+    *,
+    tests: Mapping[str, Pair] | None = None,
+    say: Callable[[str], None] = print,
+) -> Bundle:
     """Writes the model folder of an ensemble, whole or not at all.
 
     Languages, tokenizers and search settings are the members'; where these settings differ, the first one's.
@@ -79,6 +80,8 @@ def ensemble(models: Sequence[Bundle], path: Path) -> Bundle:
     Arguments:
         models: two or more single models with the same tokenizers; their sizes may differ, and one may stand twice.
         path: the folder to make; it must not exist or be empty.
+        tests: source and reference sentences by name, to measure it on before it is written.
+        say: called with each line of progress.
 
     Raises:
         EnsembleError: the models do not fit together, or the folder is in use.
@@ -99,9 +102,17 @@ def ensemble(models: Sequence[Bundle], path: Path) -> Bundle:
         **{name: first.read(name) for name in first.tokenizers},
         "model.tflite": export.litert(graph, quantised=True),
         "weights.safetensors": _weights(arrays),
-        "README.md": card.write_ensemble(first.config, provenance, members).encode(),
     }
-    return bundle.write(path, config=first.config, files=files, provenance=provenance, scores=[], members=members)
+
+    def write(folder: Path, scores: Sequence[Mapping[str, Any]]) -> Bundle:
+        return bundle.write(
+            folder, config=first.config, files=files, provenance=provenance, scores=scores, members=members
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        scores = _measured(write(Path(folder) / "model", []).path, tests, say) if tests else []
+    files["README.md"] = card.write_ensemble(first.config, provenance, scores, members).encode()
+    return write(path, scores)
 
 
 def _check(models: Sequence[Bundle], path: Path) -> None:
@@ -148,6 +159,17 @@ def _together(members: Sequence[Member], parameters: int) -> dict[str, Any]:
 
 def _weights(arrays: Mapping[str, np.ndarray]) -> bytes:
     return serialise({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def _measured(path: Path, tests: Mapping[str, Pair], say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """The scores of a model folder on every engine and test set."""
+    return [
+        score
+        for engine in ("litert", "tensorflow")
+        for name, pair in tests.items()
+        if pair[0]
+        for score in _scores(Translator.load(path, engine=engine), name, pair, say)
+    ]
 
 
 def _scores(translator: Translator, name: str, pair: Pair, say: Callable[[str], None]) -> list[dict[str, Any]]:

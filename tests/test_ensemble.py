@@ -210,10 +210,27 @@ class TestFolder:
             "| 2. two | 9 | 14 | 2 | 1 | additive | other |",
             "| 2. two | test (20) | litert-int8 | 5 | 12.3 | 45.7 |",
             "license: other\n",
+            "The ensemble itself was not measured.",
         ):
             assert words in card
         assert card.count("1,234 sentence pairs of the one who trained it.") == 1
         assert "different licences" not in card
+
+    def test_it_is_measured_before_it_is_there(self, folder, models, tmp_path, monkeypatch):
+        seen = []
+
+        def measured(path, tests, say):
+            seen.append((bundle.load(path).members != (), path.is_relative_to(tmp_path), (tmp_path / "out").exists()))
+            return [SCORE | SIGNATURES | {"bleu": 99.9, "test": name} for name in tests]
+
+        monkeypatch.setattr(release, "_measured", measured)
+        monkeypatch.setattr(export, "litert", lambda graph, quantised: b"graph")
+        made = release.ensemble([models["one"], models["two"]], tmp_path / "out", tests={"mine": (["a"], ["b"])})
+        assert seen == [(True, False, False)]
+        assert made.scores[0]["bleu"] == 99.9
+        card = made.read("README.md").decode()
+        assert "| the ensemble | mine (20) | litert-int8 | 5 | 99.9 | 45.7 |" in card
+        assert "The ensemble itself was not measured" not in card
 
     def test_different_licences_are_all_named(self, folder, models, pieces, uncompiled):
         free = write(folder / "free", pieces, NETWORKS["one"], licence="cc0-1.0", data="Free text.")
@@ -300,6 +317,21 @@ class TestCommand:
         out, err = capsys.readouterr()
         assert (out, err) == ("", "seq2seq: error: An ensemble must have at least two members. Received: 1\n")
         assert cli.run(["ensemble", str(folder / "none"), str(folder / "one"), "--output", str(tmp_path / "out")]) == 4
+
+    def test_a_test_set_has_two_sides_of_one_length(self, folder, models, tmp_path, uncompiled, monkeypatch, capsys):
+        asked = []
+        monkeypatch.setattr(release, "_measured", lambda path, tests, say: asked.append(tests) or [])
+        texts = [tmp_path / name for name in ("a.en", "a.de")]
+        for path in texts:
+            path.write_text("one\ntwo\n", encoding="utf-8")
+        argv = ["ensemble", str(folder / "one"), str(folder / "two"), "--output", str(tmp_path / "out")]
+        argv += ["--test-source", str(texts[0])]
+        assert cli.run(argv) == 2
+        assert "--test-source and --test-target belong together. Received: " in capsys.readouterr().err
+        assert cli.run([*argv, "--test-target", str(texts[1])]) == 0
+        assert asked == [{"test": (["one", "two"], ["one", "two"])}]
+        texts[1].write_text("one\n", encoding="utf-8")
+        assert cli.run([*argv, "--test-target", str(texts[1])]) == 3
 
     def test_info_names_every_member(self, both, capsys):
         assert cli.run(["info", str(both.path)]) == 0

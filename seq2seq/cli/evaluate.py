@@ -51,7 +51,7 @@ def evaluate(
         min_length=min_length,
         max_length=max_length,
     )
-    sources, references = _pairs(source, reference)
+    sources, references = pairs(source, reference)
     import sacrebleu  # noqa: F401 - before the work: where it is missing, that must not cost a test set's time
 
     from seq2seq import evaluation
@@ -70,7 +70,8 @@ def evaluate(
         raise GateMissed(f"BLEU must be at least {minimum_bleu}. Received: {card['bleu']:.2f}")
 
 
-def _pairs(source: Path, reference: Path) -> tuple[list[str], list[str]]:
+def pairs(source: Path, reference: Path) -> tuple[list[str], list[str]]:
+    """A test set: sentences and their translations, as many of one as of the other."""
     sources, references = streams.read(source), streams.read(reference)
     if len(sources) != len(references):
         raise DataError(
