@@ -29,7 +29,8 @@ class Attention(keras.layers.Layer):
         context = weights @ values
 
     Call arguments:
-        query: (N, T, D), where N is B or a multiple of it: the K hypotheses of a sentence share its memory.
+        query: (N, T, D), where N is B or a multiple of it: the K hypotheses of a sentence share its memory. (N, D)
+            asks for one step without an axis of time, which the results then lack too.
         memory: the `Memory` of B sources.
 
     Returns:
@@ -55,14 +56,14 @@ class Attention(keras.layers.Layer):
 
     def call(self, query: tf.Tensor, memory: Memory) -> tuple[tf.Tensor, tf.Tensor]:
         values, keys, mask = memory
-        sources, shape = tf.shape(values)[0], tf.shape(query)
+        sources, shape = tf.shape(values)[0], tf.shape(query)[:-1]
         together = tf.reshape(query, tf.stack([sources, -1, query.shape[-1]]))  # (B, K T, D)
         scores = tf.cast(self.score(together, keys), tf.float32)  # (B, K T, S)
         blocked = tf.expand_dims(tf.cast(mask, tf.float32) - 1.0, 1) * 1e9
         weights = tf.nn.softmax(scores + blocked)
         context = tf.matmul(tf.cast(weights, values.dtype), values)
-        context = tf.reshape(context, tf.stack([shape[0], shape[1], values.shape[-1]]))
-        return context, tf.reshape(weights, tf.stack([shape[0], shape[1], tf.shape(values)[1]]))
+        context = tf.reshape(context, tf.concat([shape, [values.shape[-1]]], axis=0))
+        return context, tf.reshape(weights, tf.concat([shape, [tf.shape(values)[1]]], axis=0))
 
 
 class DotAttention(Attention):

@@ -167,10 +167,10 @@ def defaults(pairs: int) -> dict[str, Any]:
             "training": {"batch_tokens": 400, "epochs": 16, "learning_rate": 3e-3, "warmup_steps": 100},
         }
     if pairs < 60_000:
-        return {}
+        return {"tokenizer": {"vocabulary": 4000}, "model": {"word_dropout": 0.1}, "training": {"epochs": 30}}
     return {
-        "model": {"embedding_dropout": 0.2, "dropout": 0.2, "readout_dropout": 0.2},
-        "training": {"batch_tokens": 2400, "epochs": 10},
+        "model": {"embedding_dropout": 0.2, "dropout": 0.2, "readout_dropout": 0.2, "word_dropout": 0.1},
+        "training": {"batch_tokens": 2400, "epochs": 12},
     }
 
 

@@ -59,7 +59,8 @@ class Decoder(keras.layers.Layer):
         residual: whether step 3 adds the layer below.
 
     Call arguments:
-        tokens: the pieces before, (N, T); N = B, or K hypotheses a source.
+        tokens: the pieces before, (N, T); N = B, or K hypotheses a source. (N,) is one step without an axis of time,
+            which everything that is returned then lacks too.
         state: one `State` a layer, (N, D).
         memory: `Memory` of B sources.
 
@@ -132,9 +133,12 @@ class Decoder(keras.layers.Layer):
         y = self.readout(self.readout_dropout(tf.concat([a, context], axis=-1), training=training))
         table = tf.cast(tf.convert_to_tensor(self.output_embedding.embeddings), y.dtype)
         flat = tf.matmul(tf.reshape(y, (-1, y.shape[-1])), table, transpose_b=True)
-        shape = tf.shape(a)
-        scores = tf.reshape(flat, tf.stack([shape[0], shape[1], table.shape[0]]))
-        return tf.cast(scores, tf.float32) + self.bias
+        scores = tf.cast(flat, tf.float32) + self.bias
+        return (
+            scores
+            if a.shape.rank == 2
+            else tf.reshape(scores, tf.stack([*tf.unstack(tf.shape(a)[:2]), table.shape[0]]))
+        )
 
     def trace(self, tokens: tf.Tensor, state: tuple[State, ...], memory: Memory) -> list[lstm.Trace]:
         """Every gate and state of every layer, (B, T, D) each."""

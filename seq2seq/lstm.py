@@ -119,7 +119,7 @@ def run(
 
     Args:
         layer: a built `keras.layers.LSTM` with `return_sequences` and `return_state`.
-        x: inputs, (B, T, E).
+        x: inputs, (B, T, E); or (B, E), one step without an axis of time, which the output then lacks too.
         mask: True at tokens, False at right padding, (B, T), a token in every row; what is returned at padding
             means nothing. None: no padding.
         state: the state before the first step; None is zeros.
@@ -129,6 +129,9 @@ def run(
     Returns:
         The hidden states (B, T, D), and the state after the last token read.
     """
+    if x.shape.rank == 2:
+        step = _one_step(layer, x, state)
+        return step.h, State(step.h, step.c)
     x = _reversed(x, mask) if reverse else x
     if training and tf.config.list_physical_devices("GPU"):
         h, *last = layer(x, mask=mask, initial_state=None if state is None else list(state))
@@ -153,26 +156,42 @@ def trace(
 
 def _over_time(layer, x, state, loop):
     """Prepares the products that need no loop, runs `loop` time-major, returns its records batch-major."""
-    kernel, recurrent, bias = (tf.cast(tf.convert_to_tensor(w), x.dtype) for w in layer.weights)
+    kernel, recurrent, bias = _weights(layer, x.dtype)
     batch = tf.shape(x)[0]
-    if state is None:
-        state = State(*[tf.zeros((batch, layer.units), x.dtype)] * 2)
     z = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), kernel) + bias
-    if x.shape[1] == 1:
-        step = cell(z + tf.matmul(state.h, recurrent), state)
-        return [tf.expand_dims(each, 1) for each in ((step.h, step.c) if loop is not _everything else step)]
     z = tf.transpose(tf.reshape(z, (batch, -1, 4 * layer.units)), (1, 0, 2))  # (T, B, 4 D)
-    return [tf.transpose(each, (1, 0, 2)) for each in loop(z, recurrent, *state)]
+    return [tf.transpose(each, (1, 0, 2)) for each in loop(z, recurrent, *_start(layer, x, state))]
+
+
+def _one_step(layer, x, state):
+    kernel, recurrent, bias = _weights(layer, x.dtype)
+    state = _start(layer, x, state)
+    return cell(tf.matmul(x, kernel) + bias + tf.matmul(state.h, recurrent), state)
+
+
+def _weights(layer, dtype):
+    return (tf.cast(tf.convert_to_tensor(weight), dtype) for weight in layer.weights)
+
+
+def _start(layer, x, state):
+    return State(*[tf.zeros((tf.shape(x)[0], layer.units), x.dtype)] * 2) if state is None else state
 
 
 def _loop(z, recurrent, state, record, width):
-    """The recurrence: what `record` keeps of each step, (T, B, width), in a buffer sized beforehand."""
+    """The recurrence: what `record` keeps of each step, (T, B, width).
+
+    The latest step enters a buffer sized beforehand at its end and the oldest row leaves at its beginning, so after T
+    steps all stand in order: two copies of the buffer a step in LiteRT, where a scattered write is six passes over it
+    and `z[t]` copies number by number.
+    """
     steps, batch = tf.shape(z)[0], tf.shape(z)[1]
 
     def body(t, h, c, rows):
-        step = cell(z[t] + tf.matmul(h, recurrent), State(h, c))
+        now = tf.squeeze(tf.slice(z, tf.stack([t, 0, 0]), tf.stack([1, batch, z.shape[2]])), 0)
+        step = cell(now + tf.matmul(h, recurrent), State(h, c))
         row = tf.expand_dims(tf.concat(record(step), axis=-1), 0)
-        return t + 1, step.h, step.c, tf.tensor_scatter_nd_update(rows, tf.reshape(t, (1, 1)), row)
+        rest = tf.slice(rows, [1, 0, 0], tf.stack([steps - 1, batch, width]))
+        return t + 1, step.h, step.c, tf.ensure_shape(tf.concat([rest, row], axis=0), rows.shape)
 
     rows = tf.zeros(tf.stack([steps, batch, width]), z.dtype)
     return tf.while_loop(lambda t, *_: t < steps, body, (0, *state, rows))[-1]

@@ -41,14 +41,8 @@ def demands(rows, *, shortest=0, prefix=(), forbidden=(), required=(), no_repeat
     )
 
 
-def find(step, state, mask, wanted):
-    """The search as everybody runs it: compiled."""
-    return tf.function(lambda: search.beam_search(step, state, mask, wanted))()
-
-
-def markov(logits):
+def markov(table):
     """A model whose next piece depends on its row and the last piece alone: (B, V, V) of scores."""
-    table = tf.constant(logits, tf.float32)
     rows = table.shape[0]
 
     def step(tokens, state):
@@ -56,6 +50,21 @@ def markov(logits):
         return Step(said, tf.ones((tf.size(tokens), S)) / S, {"row": state["row"]})
 
     return step, {"row": tf.range(rows)}, tf.ones((rows, S), tf.bool)
+
+
+@tf.function(autograph=False)
+def searched(table, wanted):
+    return search.beam_search(*markov(table), wanted)
+
+
+def find(table, wanted):
+    """The search over a Markov model, compiled once for each shape."""
+    return searched(tf.constant(table, tf.float32), wanted)
+
+
+def find_with(step, state, mask, wanted):
+    """The search over any other model."""
+    return tf.function(lambda: search.beam_search(step, state, mask, wanted), autograph=False)()
 
 
 def random_model(seed, rows=2, scale=2.0):
@@ -87,7 +96,7 @@ def said(found, row, place=0):
 @pytest.mark.parametrize("seed", range(5))
 def test_beam_of_one_is_the_arg_max(seed):
     table = random_model(seed)
-    found = find(*markov(table), options(beam=1))
+    found = find(table, options(beam=1))
     for row in range(2):
         last, sentence = BOS, []
         while len(sentence) < 5 and last != EOS:
@@ -100,7 +109,7 @@ def test_beam_of_one_is_the_arg_max(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_wide_beam_is_brute_force(seed, alpha):
     table = random_model(seed)
-    found = find(*markov(table), options(beam=40, limit=(4, 4), alpha=alpha))
+    found = find(table, options(beam=40, limit=(4, 4), alpha=alpha))
     for row in range(2):
         ranked = sorted((score(table[row], words, alpha) for words in every_sentence(4)), reverse=True)
         np.testing.assert_allclose(found.scores[row, :8], ranked[:8], atol=1e-4)
@@ -110,7 +119,7 @@ def test_a_wide_beam_is_brute_force(seed, alpha):
 
 def test_the_score_is_the_sum_of_the_log_probabilities():
     table = random_model(7)
-    found = find(*markov(table), options(alpha=1.0))
+    found = find(table, options(alpha=1.0))
     for row, place in itertools.product(range(2), range(3)):
         sentence = said(found, row, place)
         assert found.log_probs[row, place].numpy() == pytest.approx(score(table[row], sentence), abs=1e-4)
@@ -118,7 +127,7 @@ def test_the_score_is_the_sum_of_the_log_probabilities():
 
 
 def test_finished_hypotheses_never_change():
-    found = find(*markov(random_model(3)), options(beam=4, limit=(8, 8)))
+    found = find(random_model(3), options(beam=4, limit=(8, 8)))
     tokens, parents, log_probs = (each.numpy() for each in found.record)
     ended = {}
     for t, row, place in itertools.product(range(8), range(2), range(4)):
@@ -133,7 +142,7 @@ def test_finished_hypotheses_never_change():
 
 
 def test_the_record_replays_the_beam():
-    found = find(*markov(random_model(5)), options(beam=3))
+    found = find(random_model(5), options(beam=3))
     tokens, parents = found.record.tokens.numpy(), found.record.parents.numpy()
     spelt = set()
     for place in range(3):
@@ -147,9 +156,9 @@ def test_the_record_replays_the_beam():
 
 def test_company_and_other_limits_change_nothing():
     table = random_model(11)
-    both = find(*markov(table), options(limit=(3, 9)))
+    both = find(table, options(limit=(3, 9)))
     for row, limit in enumerate((3, 9)):
-        alone = find(*markov(table[row : row + 1]), options(limit=(limit,)))
+        alone = find(table[row : row + 1], options(limit=(limit,)))
         for place in range(3):
             assert said(alone, 0, place) == said(both, row, place)
             assert alone.scores[0, place].numpy() == both.scores[row, place].numpy()
@@ -158,12 +167,12 @@ def test_company_and_other_limits_change_nothing():
 def test_limits_are_kept_and_what_they_cut_is_said():
     never_ends = np.zeros((1, V, V), np.float32)
     never_ends[:, :, EOS] = -50
-    cut = find(*markov(never_ends), options(beam=2, limit=(4,)))
+    cut = find(never_ends, options(beam=2, limit=(4,)))
     assert cut.lengths.numpy().tolist() == [[4, 4]]
     assert cut.finished.numpy().tolist() == [[0, 0]]
     ends_at_once = np.zeros((1, V, V), np.float32)
     ends_at_once[:, :, EOS] = 50
-    found = find(*markov(ends_at_once), options(beam=1, limit=(9,), constraints=demands(1, shortest=3)))
+    found = find(ends_at_once, options(beam=1, limit=(9,), constraints=demands(1, shortest=3)))
     assert found.lengths.numpy().tolist() == [[4]]
     assert found.finished.numpy().tolist() == [[1]]
 
@@ -171,7 +180,7 @@ def test_limits_are_kept_and_what_they_cut_is_said():
 def test_specials_are_never_said():
     tempting = np.zeros((1, V, V), np.float32)
     tempting[:, :, :EOS] = 9.0
-    found = find(*markov(tempting), options(beam=3, limit=(5,)))
+    found = find(tempting, options(beam=3, limit=(5,)))
     assert set(np.unique(found.tokens)) <= {PAD, *FREE}
     for place in range(3):
         assert PAD not in said(found, 0, place)
@@ -181,8 +190,8 @@ def test_length_penalty_prefers_the_longer():
     table = np.full((1, V, V), -30.0, np.float32)
     table[0, BOS, [EOS, 4]] = np.log([0.55, 0.45])
     table[0, 4, 5] = table[0, 5, EOS] = 0.0
-    plain = find(*markov(table), options(beam=3, limit=(5,)))
-    longer = find(*markov(table), options(beam=3, limit=(5,), alpha=1.5))
+    plain = find(table, options(beam=3, limit=(5,)))
+    longer = find(table, options(beam=3, limit=(5,), alpha=1.5))
     assert said(plain, 0) == (EOS,)
     assert said(longer, 0) == (4, 5, EOS)
 
@@ -200,19 +209,166 @@ def test_coverage_penalty_prefers_what_looked_everywhere():
 
     def best(beta):
         start = {"t": tf.zeros(1, tf.int32)}
-        return said(find(step, start, tf.ones((1, S), tf.bool), options(2, (3,), beta=beta)), 0)
+        return said(find_with(step, start, tf.ones((1, S), tf.bool), options(2, (3,), beta=beta)), 0)
 
     assert best(0.0) == (4, 4, 4)
     assert best(1.0) == (5, 5, 5)
 
 
 def test_coverage_ignores_padding():
-    step, state, _ = markov(random_model(2, rows=1))
+    step, state, _ = markov(tf.constant(random_model(2, rows=1)))
     mask = tf.constant([[True, False, False]])
-    found = find(
+    found = find_with(
         lambda tokens, state: step(tokens, state)._replace(attention=tf.one_hot(tf.zeros_like(tokens), S)),
         state,
         mask,
         options(limit=(5,), beta=1.0),
     )
     np.testing.assert_allclose(found.scores, found.log_probs, atol=1e-5)
+
+
+class TestConstraints:
+    """What may be said is checked against all sentences that may be, ranked by brute force."""
+
+    def best(self, table, limit, allowed):
+        ranked = sorted(
+            ((score(table, words), words) for words in every_sentence(limit) if allowed(words)), reverse=True
+        )
+        return ranked[0][1]
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_what_a_wide_beam_finds_is_the_best_that_is_allowed(self, seed):
+        table = random_model(seed, rows=1)
+        rules = {
+            "prefix": (demands(1, prefix=(5, 4)), lambda words: words[:2] == (5, 4)),
+            "piece": (demands(1, forbidden=[(4,)]), lambda words: 4 not in words),
+            "phrase": (
+                demands(1, forbidden=[(4, 5), (5, 5)]),
+                lambda words: not {(4, 5), (5, 5)} & set(itertools.pairwise(words)),
+            ),
+            "repeat": (demands(1, no_repeat=2), lambda words: len(set(itertools.pairwise(words))) == len(words) - 1),
+            "shortest": (demands(1, shortest=3), lambda words: len(words) > 3 or words[-1] != EOS),
+        }
+        for name, (wanted, allowed) in rules.items():
+            found = find(table, options(beam=40, limit=(4,), constraints=wanted))
+            assert said(found, 0) == self.best(table[0], 4, allowed), name
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_what_is_required_is_said_before_the_end(self, seed):
+        table = random_model(seed, rows=1, scale=4.0)
+        wanted = demands(1, required=[(4, 5), (5, 5)])
+        found = find(table, options(beam=12, limit=(9,), constraints=wanted))
+        words = said(found, 0)
+        assert {(4, 5), (5, 5)} <= set(itertools.pairwise(words))
+        plain = find(table, options(beam=12, limit=(9,), constraints=demands(1)))
+        assert found.log_probs[0, 0] <= plain.log_probs[0, 0] + 1e-4
+
+    def test_a_narrow_beam_meets_what_is_improbable(self):
+        table = np.full((1, V, V), -3.0, np.float32)
+        table[0, BOS, 4] = table[0, 4, 4] = 9.0  # it would say 4 for ever
+        table[0, 4, EOS] = 8.0
+        wanted = demands(1, required=[(5, 5)])
+        assert (5, 5) in itertools.pairwise(said(find(table, options(beam=4, limit=(8,), constraints=wanted)), 0))
+
+    def test_without_demands_it_is_the_plain_search_to_the_last_bit(self):
+        table = random_model(8)
+        plain = find(table, options(beam=4, alpha=1.0))
+        same = find(table, options(beam=4, alpha=1.0, constraints=demands(2), sampling=chance(2, 4)))
+        for name in ("tokens", "lengths", "scores", "log_probs", "finished", "coverage"):
+            assert np.array_equal(getattr(plain, name), getattr(same, name)), name
+
+    def test_a_forced_end_scores_a_given_sentence(self):
+        table = random_model(9, rows=1)
+        given = (4, 5, 5, EOS)
+        found = find(table, options(beam=1, limit=(4,), constraints=demands(1, prefix=given)))
+        assert said(found, 0) == given
+        steps = np.diff(found.record.log_probs.numpy()[:, 0, 0], prepend=0.0)
+        expected = [log_softmax(table[0])[before, piece] for before, piece in itertools.pairwise((BOS, *given))]
+        np.testing.assert_allclose(steps, expected, atol=1e-5)
+
+
+def chance(rows, beam, temperature=0.0, top_k=0, top_p=1.0, diversity=0.0, seed=1):
+    drawn = np.random.default_rng(seed).random((5, rows * beam), np.float32)
+    scalars = (tf.constant(temperature), tf.constant(top_k), tf.constant(top_p), tf.constant(diversity))
+    return search.Sampling(*scalars, tf.constant(drawn))
+
+
+class TestSampling:
+    def shares(self, logits, **settings):
+        """How often each first piece is drawn from these scores of EOS, 4 and 5, in 3,000 draws."""
+        table = np.zeros((1, V, V), np.float32)
+        table[0, :, EOS:] = logits
+        wanted = options(beam=3000, limit=(1,), constraints=demands(1), sampling=chance(1, 3000, **settings))
+        first = find(table, wanted).tokens.numpy()[0, :, 0]
+        return [float(np.mean(first == piece)) for piece in FREE]
+
+    def test_pieces_are_drawn_by_their_probability(self):
+        probabilities = np.array([0.5, 0.2, 0.3])
+        assert self.shares(np.log(probabilities), temperature=1.0) == pytest.approx(probabilities, abs=0.03)
+        warm = probabilities**0.5 / (probabilities**0.5).sum()
+        assert self.shares(np.log(probabilities), temperature=2.0) == pytest.approx(warm, abs=0.03)
+
+    def test_top_k_and_top_p_leave_out_the_tail(self):
+        logits = np.log([0.5, 0.2, 0.3])
+        assert self.shares(logits, temperature=1.0, top_k=2) == pytest.approx([0.625, 0.0, 0.375], abs=0.03)
+        assert self.shares(logits, temperature=1.0, top_p=0.6) == pytest.approx([0.625, 0.0, 0.375], abs=0.03)
+        assert self.shares(logits, temperature=1.0, top_p=0.4) == [1.0, 0.0, 0.0]
+
+    def test_the_log_probability_is_the_models_whatever_the_temperature(self):
+        table = random_model(4, rows=1)
+        wanted = options(beam=4, limit=(5,), constraints=demands(1), sampling=chance(1, 4, temperature=3.0))
+        found = find(table, wanted)
+        for place in range(4):
+            assert found.log_probs[0, place].numpy() == pytest.approx(score(table[0], said(found, 0, place)), abs=1e-4)
+
+    def test_diversity_spreads_the_beam(self):
+        table = np.full((1, V, V), -30.0, np.float32)
+        table[0, BOS, [4, 5]] = np.log([0.6, 0.4])
+        table[0, 4, [4, 5, EOS]] = np.log([0.34, 0.33, 0.33])
+        table[0, 5, [4, 5, EOS]] = np.log([0.34, 0.33, 0.33])
+
+        def firsts(diversity):
+            spread = chance(1, 3, diversity=diversity)
+            found = find(table, options(beam=3, limit=(2,), constraints=demands(1), sampling=spread))
+            return {said(found, 0, place)[0] for place in range(3)}
+
+        assert firsts(0.0) == {4}
+        assert firsts(1.0) == {4, 5}
+
+
+class TestStop:
+    """A row that stops early must not lose: the best is at least that of a loop that goes on."""
+
+    @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])
+    @pytest.mark.parametrize("gamma", [-0.3, 0.0, 0.2])
+    def test_the_best_is_never_worse_than_without_a_stop(self, alpha, gamma):
+        sooner = 0
+        for seed in range(12):
+            table = random_model(seed, rows=1, scale=3.0)
+            early = find(table, options(beam=4, n_best=1, limit=(12,), alpha=alpha, gamma=gamma))
+            late = find(table, options(beam=4, n_best=4, limit=(12,), alpha=alpha, gamma=gamma))
+            assert early.scores[0, 0] >= late.scores[0, 0] - 1e-5
+            sooner += np.count_nonzero(early.record.tokens) < np.count_nonzero(late.record.tokens)
+        assert sooner, "no row stopped early: the test shows nothing"
+
+    def test_the_word_reward_prefers_the_longer(self):
+        table = np.full((1, V, V), -30.0, np.float32)
+        table[0, BOS, [EOS, 4]] = np.log([0.55, 0.45])
+        table[0, 4, 5] = table[0, 5, EOS] = 0.0
+        assert said(find(table, options(beam=3, limit=(5,))), 0) == (EOS,)
+        rewarded = find(table, options(beam=3, limit=(5,), gamma=0.5))
+        assert said(rewarded, 0) == (4, 5, EOS)
+        assert rewarded.scores[0, 0].numpy() == pytest.approx(np.log(0.45) + 1.5, abs=1e-4)
+
+
+@pytest.mark.parametrize("vocabulary", [31, 1024, 4000, 8000])
+def test_the_quick_top_is_the_top(vocabulary):
+    from seq2seq.search.state import top
+
+    x = np.random.default_rng(vocabulary).normal(size=(7, vocabulary)).astype("float32")
+    for count in (1, 6, 23):
+        values, places, total = top(tf.constant(x), tf.constant(count))
+        order = np.argsort(-x, axis=1)[:, :count]
+        assert np.array_equal(places, order)
+        assert np.array_equal(values, np.take_along_axis(x, order, 1))
+        np.testing.assert_allclose(total[:, 0], np.log(np.exp(x).sum(1)), rtol=1e-5)

@@ -13,7 +13,23 @@ import tensorflow as tf
 
 from seq2seq.search import constraints as rules
 from seq2seq.search import penalties, sampling
-from seq2seq.search.state import BOS, EOS, NEVER, PAD, BeamState, Hypotheses, Options, Record, Step, by_row, pick, write
+from seq2seq.search.state import (
+    BOS,
+    EOS,
+    NEVER,
+    PAD,
+    BeamState,
+    Hypotheses,
+    Options,
+    Record,
+    Step,
+    append,
+    by_row,
+    in_order,
+    pick,
+    prepend,
+    top,
+)
 
 
 def beam_search(step: Callable[[tf.Tensor, Any], Step], state: Any, mask: tf.Tensor, options: Options) -> Hypotheses:
@@ -47,7 +63,8 @@ def beam_search(step: Callable[[tf.Tensor, Any], Step], state: Any, mask: tf.Ten
         return (_advance(step, now, options),)
 
     (last,) = tf.while_loop(going, body, (_first(state, mask, options, total),))
-    return _ranked(last, options)
+    record = Record(*(in_order(each, last.t) for each in last.record))
+    return _ranked(last._replace(record=record), options)
 
 
 def _first(state, mask, options: Options, total) -> BeamState:
@@ -91,7 +108,7 @@ def _advance(step, now: BeamState, options: Options) -> BeamState:
         return tf.ensure_shape(tf.gather(x, rows), x.shape)
 
     coverage = tf.reshape(now.coverage + seen, tf.stack([batch * beam, -1]))
-    coverage = by_row(chosen(coverage), batch, beam)
+    coverage = tf.ensure_shape(by_row(chosen(coverage), batch, beam), now.coverage.shape)
     return BeamState(
         t=now.t + 1,
         tokens=tokens,
@@ -101,7 +118,7 @@ def _advance(step, now: BeamState, options: Options) -> BeamState:
         coverage=coverage,
         model=tf.nest.map_structure(chosen, said.state),
         past=_remembered(now.past, tokens, met, (choice, rows)),
-        record=Record(*(write(*pair, now.t) for pair in zip(now.record, (tokens, parents, log_probs), strict=True))),
+        record=Record(*map(append, now.record, (tokens, parents, log_probs))),
     )
 
 
@@ -112,13 +129,16 @@ def _continuations(logits, now: BeamState, options: Options):
     and `Past.met` after each candidate is returned too, (B K, M, C).
     """
     vocabulary = logits.shape[-1]
-    total = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
-    allowed = logits + tf.cast(tf.range(vocabulary) < EOS, tf.float32) * NEVER  # PAD, UNK and BOS are never said
+    allowed, met = logits, ()
     rows = _rows(tf.shape(now.tokens)[0], options.beam)
     if options.constraints is not None:
-        allowed = rules.restrict(allowed, now.t, now.past, rows, options.constraints)
-    best, pieces = tf.math.top_k(allowed, tf.minimum(options.beam, vocabulary))
-    met = ()
+        allowed = rules.restrict(logits, now.t, now.past, rows, options.constraints)
+    # PAD, UNK and BOS are never said. They are put last among some more pieces, which is less than to mask them in all.
+    best, pieces, total = top(allowed, tf.minimum(options.beam + EOS, vocabulary))
+    if options.constraints is not None:
+        total = top(logits, 1)[2]  # what is not allowed keeps its share of the probability
+    best, order = tf.math.top_k(best + NEVER * tf.cast(pieces < EOS, tf.float32), tf.minimum(options.beam, vocabulary))
+    pieces = pick(pieces, order)
     if options.sampling is not None:
         best, pieces = _drawn(allowed, best, pieces, now.t, options)
     if options.constraints is not None:
@@ -216,8 +236,8 @@ def _replay(last: BeamState, order):
     """Follows every final hypothesis back through the record, (B, K, T)."""
 
     def body(t, places, tokens):
-        tokens = write(tokens, pick(last.record.tokens[t], places), t)
-        return t - 1, pick(last.record.parents[t], places), tokens
+        said, parents = (tf.squeeze(tf.gather(each, tf.reshape(t, (1,))), 0) for each in last.record[:2])
+        return t - 1, pick(parents, places), prepend(tokens, pick(said, places))
 
     start = (last.t - 1, order, tf.zeros_like(last.record.tokens))
     _, _, tokens = tf.while_loop(lambda t, *_: t >= 0, body, start)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from seq2seq.search.state import EOS, NEVER
+
 
 class Sampling(NamedTuple):
     """How to draw; a temperature of 0 draws nothing."""
@@ -36,7 +38,8 @@ def draw(logits: tf.Tensor, t: tf.Tensor, sampling: Sampling) -> tf.Tensor:
     """
     vocabulary = tf.shape(logits)[1]
     kept = tf.where(sampling.top_k > 0, tf.minimum(sampling.top_k, vocabulary), vocabulary)
-    values, pieces = tf.math.top_k(logits / tf.maximum(sampling.temperature, 1e-4), kept)
+    said = logits + NEVER * tf.cast(tf.range(vocabulary) < EOS, tf.float32)
+    values, pieces = tf.math.top_k(said / tf.maximum(sampling.temperature, 1e-4), kept)
     probabilities = tf.nn.softmax(values)
     before = tf.cumsum(probabilities, axis=1) - probabilities
     cumulated = tf.cumsum(tf.where(before < sampling.top_p, probabilities, 0.0), axis=1)
