@@ -200,8 +200,9 @@ class Upper:
     config: Config = field(default_factory=Config)
     engine_name: str = "stand-in"
 
-    def stream(self, lines, *, search):
-        return (SimpleNamespace(text=line.upper(), warnings=()) for line in lines)
+    def stream(self, lines, *, search, terms):
+        flags = ("lost",) * (not terms.protect)
+        return (SimpleNamespace(text=line.upper(), flags=flags) for line in lines)
 
 
 class TestEvaluate:
@@ -227,6 +228,12 @@ class TestEvaluate:
         assert "BLEU" in out and "100.0" in out
         assert "stand-in" in out and "beam 1" in out
         assert card["signatures"]["bleu"] in out
+
+    def test_flags_are_counted(self, run, text):
+        flags = ("--source", text("s", "a", "b"), "--reference", text("r", "A", "B"))
+        assert json.loads(run("evaluate", "m", *flags, "--json")[1])["flags"] == {}
+        assert json.loads(run("evaluate", "m", *flags, "--no-protect", "--json")[1])["flags"] == {"lost": 2}
+        assert "lost 2" in run("evaluate", "m", *flags, "--no-protect")[1]
 
     def test_the_translations_can_be_kept(self, run, text, tmp_path):
         source = text("s", "a", "")

@@ -13,7 +13,7 @@ from seq2seq import cli
 from seq2seq.cli import shell, streams
 from seq2seq.config import Config, SearchConfig
 from seq2seq.engine import EngineError
-from seq2seq.translator import Candidate, Translation
+from seq2seq.translator import Candidate, Terms, Translation, TranslationError
 
 
 def translation(source, candidates, warnings=()):
@@ -40,9 +40,11 @@ class Reverser:
     config: Config = field(default_factory=Config)
     engine_name: str = "stand-in"
     searches: list[SearchConfig] = field(default_factory=list)
+    terms: Terms | None = None
 
-    def __call__(self, text: str, *, search: SearchConfig) -> Translation:
+    def __call__(self, text: str, *, search: SearchConfig, terms: Terms) -> Translation:
         self.searches.append(search)
+        self.terms = terms
         if text == "interrupt":
             raise KeyboardInterrupt
         if not text.strip():
@@ -50,17 +52,18 @@ class Reverser:
         best = [Candidate(text[::-1] + "!" * n, -0.5 - n, -1.0 - n, tuple(text), True) for n in range(search.n_best)]
         return translation(text, best, [f"warning {n}" for n in range(len(text) // 50)])
 
-    def stream(self, lines, *, search: SearchConfig):
+    def stream(self, lines, *, search: SearchConfig, terms: Terms):
         held = []
         for line in lines:
             held.append(line)
             if len(held) == 2:
-                yield from [self(text, search=search) for text in held]
+                yield from [self(text, search=search, terms=terms) for text in held]
                 held = []
-        yield from [self(text, search=search) for text in held]
+        yield from [self(text, search=search, terms=terms) for text in held]
 
-    def explain(self, text: str, *, search: SearchConfig) -> Explanation:
+    def explain(self, text: str, *, search: SearchConfig, terms: Terms) -> Explanation:
         self.searches.append(search)
+        self.terms = terms
         if len(text) > 50:
             raise EngineError("A source must have at most 256 pieces. Received: 300")
         return Explanation(text)
@@ -131,7 +134,7 @@ def test_the_position_of_the_byte_is_named(run):
 
 def test_a_line_feed_in_a_translation_does_not_make_two_lines(run, translator, monkeypatch):
     monkeypatch.setattr(
-        Reverser, "__call__", lambda self, text, search: translation(text, [Candidate("a\nb", 0.0, 0.0, (), True)])
+        Reverser, "__call__", lambda self, text, **_: translation(text, [Candidate("a\nb", 0.0, 0.0, (), True)])
     )
     assert run("translate", stdin=b"x\ny\n") == (0, b"a b\na b\n", "")
 
@@ -153,7 +156,7 @@ def test_json_holds_everything(run):
     assert first["score"] == -0.5
     assert [h["text"] for h in first["hypotheses"]] == ["é", "é!"]
     assert first["hypotheses"][1] == {"text": "é!", "score": -1.5, "log_prob": -2.0, "pieces": ["é"], "finished": True}
-    assert first["warnings"] == []
+    assert first["flags"] == first["warnings"] == []
     assert first["engine"] == "stand-in"
     assert [h["text"] for h in blank["hypotheses"]] == [""]
     assert "é".encode() in out
@@ -161,7 +164,7 @@ def test_json_holds_everything(run):
 
 def test_json_has_no_number_that_json_has_not(run, monkeypatch):
     endless = Candidate("", float("-inf"), float("nan"), (), False)
-    monkeypatch.setattr(Reverser, "__call__", lambda self, text, search: translation(text, [endless]))
+    monkeypatch.setattr(Reverser, "__call__", lambda self, text, **_: translation(text, [endless]))
     _, out, _ = run("translate", "--json", stdin=b"x\n")
     assert json.loads(out, parse_constant=lambda name: pytest.fail(name))["score"] is None
 
@@ -171,6 +174,96 @@ def test_flags_go_over_the_models_own_search_settings(run, translator):
     run("translate", "--coverage-penalty", "0.2", "--min-length", "1", "--max-length", "9", stdin=b"a\n")
     expected = SearchConfig(beam=7, length_penalty=0.6, coverage_penalty=0.2, min_length=1, max_length=9)
     assert translator.searches == [expected]
+
+
+def test_every_search_flag_reaches_the_search(run, translator):
+    searching = ("--word-reward", "0.5", "--min-ratio", "0.1", "--max-ratio", "3", "--no-repeat", "4")
+    run("translate", *searching, "--diversity", "0.3", stdin=b"a\n")
+    run("translate", "--temperature", "0.7", "--top-k", "9", "--top-p", "0.8", "--seed", "5", stdin=b"a\n")
+    run("explain", *searching, stdin=b"a\n")
+    settings = {"word_reward": 0.5, "min_ratio": 0.1, "max_ratio": 3.0, "no_repeat": 4}
+    assert translator.searches == [
+        SearchConfig(**settings, diversity=0.3),
+        SearchConfig(temperature=0.7, top_k=9, top_p=0.8, seed=5),
+        SearchConfig(**settings),
+    ]
+
+
+@pytest.mark.parametrize("command", ["translate", "explain"])
+def test_terms_reach_the_translator(command, run, translator, tmp_path):
+    (tmp_path / "g").write_text("# animals\n\nhot dog\tHotdog\n cat \t Katze \n", encoding="utf-8")
+    flags = (
+        "--prefix",
+        "Ja,",
+        "--require",
+        "a b",
+        "--require",
+        "c",
+        "--forbid",
+        "d",
+        "--glossary",
+        str(tmp_path / "g"),
+    )
+    assert run(command, *flags, "--no-protect", stdin=b"a\n")[0] == 0
+    glossary = {"hot dog": "Hotdog", "cat": "Katze"}
+    assert translator.terms == Terms("Ja,", ("a b", "c"), ("d",), glossary, protect=False)
+    run(command, stdin=b"a\n")
+    assert translator.terms == Terms()
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ("--temperature 1 --beam 4", "--temperature draws and does not search. Received: --temperature and --beam"),
+        ("--temperature 1 --greedy", "--temperature draws and does not search. Received: --temperature and --greedy"),
+        ("--temperature 1 --diversity 1", "does not search. Received: --temperature and --diversity"),
+        ("--temperature 1 --require x", "does not search. Received: --temperature and --require"),
+        ("--temperature 1 --glossary x", "does not search. Received: --temperature and --glossary"),
+        ("--top-k 5", "--top-k needs --temperature. Received: --top-k 5 alone"),
+        ("--top-p 0.5", "--top-p needs --temperature. Received: --top-p 0.5 alone"),
+        ("--seed 5 --temperature 0", "--seed needs --temperature. Received: --seed 5 alone"),
+        ("--diversity 1 --greedy", "--diversity needs a beam wider than 1. Received: --diversity and a beam of 1"),
+        ("--min-length 5 --max-length 4", "--min-length must be at most --max-length. Received: 5 and 4"),
+        ("--min-ratio 2 --max-ratio 1", "--min-ratio must be at most --max-ratio. Received: 2.0 and 1.0"),
+        ("--require a --forbid A", "A phrase must not be demanded and forbidden at once. Received: 'a' and 'A'"),
+        ("--prefix=", "--prefix must be text. Received: ''"),
+    ],
+)
+def test_flags_that_make_no_sense_are_refused_before_the_model_is_loaded(flags, sentence, run, monkeypatch):
+    monkeypatch.setattr(shell, "load", lambda *_: pytest.fail("it was loaded"))
+    code, out, err = run("translate", *flags.split(), stdin=b"a\n")
+    assert (code, out) == (2, b"")
+    assert sentence in err
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("a\tb\n# c\nd\n", "A line of a glossary must be a term, a tab and what it is called. Received: {}, line 3"),
+        ("a\tb\tc\n", "A line of a glossary must be a term, a tab and what it is called. Received: {}, line 1"),
+        ("\tb\n", "A line of a glossary must be a term, a tab and what it is called. Received: {}, line 1"),
+        ("a\tb\na\tc\n", "A term must be called one thing. Received: 'a' again in {}, line 2"),
+        ("# nothing\n", "A glossary must hold at least one term. Received: {}"),
+    ],
+)
+def test_a_glossary_that_cannot_be_read_is_bad_data(content, sentence, run, tmp_path):
+    path = tmp_path / "g.tsv"
+    path.write_text(content)
+    code, out, err = run("translate", "--glossary", str(path), stdin=b"a\n")
+    assert (code, out) == (3, b"")
+    assert sentence.format(path) in err
+
+
+def test_what_cannot_be_demanded_of_a_line_is_bad_data(run, monkeypatch):
+    def refuse(*_, **__):
+        raise TranslationError("Required words need. Received: two (line 1)")
+
+    monkeypatch.setattr(Reverser, "stream", refuse)
+    assert run("translate", stdin=b"a\n") == (
+        3,
+        b"",
+        "seq2seq: error: Required words need. Received: two (line 1)\n",
+    )
 
 
 @pytest.mark.parametrize("flags", [("--greedy",), ("--beam", "1"), ("--greedy", "--beam", "1")])

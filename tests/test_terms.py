@@ -287,6 +287,13 @@ def test_streams_and_explanations_take_terms(backwards: Translator) -> None:
     assert shown.target[:2] == ("▁das", "▁Haus")
 
 
+def test_a_line_that_cannot_be_meant_is_named_after_those_before_it(backwards: Translator) -> None:
+    stream = backwards.stream(["der Hund", "ja. nein.", "ja"], terms=Terms(required=("ja",)))
+    assert "ja" in next(stream).text
+    with pytest.raises(TranslationError, match=r"Received: 2 sentences, 'ja\. nein\.' \(line 2\)$"):
+        next(stream)
+
+
 def test_results_do_not_depend_on_company(backwards: Translator, tmp_path: Path) -> None:
     terms = Terms(forbidden=("rot",), glossary={"baum": "Haus"})
     lines = ["der Hund rot", "ein Baum {x}", "ja", "ein Baum rot", "die Katze {x} 5 km"]

@@ -6,6 +6,7 @@ It knows how a score card is laid out; the metrics and the significance test are
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ from seq2seq.cli.errors import DataError, GateMissed
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
-    from seq2seq.translator import Translator
+    from seq2seq.translator import Terms, Translator
 
 
 @app.command()
@@ -37,32 +38,32 @@ def evaluate(
     greedy: shell.Greedy = False,
     length_penalty: shell.LengthPenalty = None,
     coverage_penalty: shell.CoveragePenalty = None,
+    word_reward: shell.WordReward = None,
     min_length: shell.MinLength = None,
     max_length: shell.MaxLength = None,
+    min_ratio: shell.MinRatio = None,
+    max_ratio: shell.MaxRatio = None,
+    no_repeat: shell.NoRepeat = None,
+    glossary: shell.Glossary = None,
+    no_protect: shell.NoProtect = False,
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
     """Score a model on a test set. BLEU, chrF and TER with their signatures, speed, and which engine it was."""
-    flags = shell.search_flags(
-        beam=beam,
-        greedy=greedy,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        min_length=min_length,
-        max_length=max_length,
-    )
+    given = locals()
+    flags, terms = shell.search_flags(given), shell.terms(given)
     sources, references = pairs(source, reference)
     import sacrebleu  # noqa: F401 - before the work: where it is missing, that must not cost a test set's time
 
     from seq2seq import evaluation
 
-    card, hypotheses = _card(model, sources, references, shell.load(model, engine, threads), flags)
+    card, hypotheses = _card(model, sources, references, shell.load(model, engine, threads), (flags, terms))
     if output is not None:
         with streams.output(output) as out:
             for text in hypotheses:
                 streams.write(out, text)
     if against is not None:
-        other, others = _card(against, sources, references, shell.load(against, engine, threads), flags)
+        other, others = _card(against, sources, references, shell.load(against, engine, threads), (flags, terms))
         card["against"] = other
         card["bootstrap"] = evaluation.bootstrap(hypotheses, others, references)
     shell.show(card if as_json else _text(card), as_json=as_json)
@@ -72,28 +73,26 @@ def evaluate(
 
 def pairs(source: Path, reference: Path) -> tuple[list[str], list[str]]:
     """A test set: sentences and their translations, as many of one as of the other."""
-    sources, references = streams.read(source), streams.read(reference)
-    if len(sources) != len(references):
-        raise DataError(
-            "Source and reference must have the same number of lines. "
-            f"Received: {source} with {len(sources)}, {reference} with {len(references)}"
-        )
+    sources, references = streams.read_pairs(source, reference, "reference")
     if not any(text.strip() for text in references):
         raise DataError(f"A test set must hold at least one sentence. Received: {reference}, which is empty")
     return sources, references
 
 
 def _card(
-    model: Path, sources: list[str], references: list[str], translator: Translator, flags: dict[str, Any]
+    model: Path, sources: list[str], references: list[str], translator: Translator, wanted: tuple[dict[str, Any], Terms]
 ) -> tuple[dict[str, Any], list[str]]:
     from seq2seq import evaluation
 
+    flags, terms = wanted
     search = shell.search_config(translator, flags)
     start = time.monotonic()
     hypotheses = []
+    faults: Counter[str] = Counter()
     with streams.Progress("sentences") as progress:
-        for translation in translator.stream(sources, search=search):
+        for translation in translator.stream(sources, search=search, terms=terms):
             hypotheses.append(translation.text)
+            faults.update(translation.flags)
             progress.step()
     seconds = time.monotonic() - start
     scores = evaluation.score(hypotheses, references)
@@ -103,6 +102,7 @@ def _card(
         "beam": search.beam,
         "length_penalty": search.length_penalty,
         "coverage_penalty": search.coverage_penalty,
+        "flags": dict(faults.most_common()),
         "sentences": len(sources),
         "seconds": round(seconds, 3),
         "sentences_per_second": round(len(sources) / seconds, 1) if seconds else None,
@@ -120,6 +120,7 @@ def _text(card: dict[str, Any]) -> str:
         ("engine", card["engine"]),
         ("search", f"beam {card['beam']}, length penalty {card['length_penalty']}"),
         ("speed", f"{card['sentences_per_second']} sentences a second ({card['sentences']} in {card['seconds']} s)"),
+        ("flags", ", ".join(f"{flag} {count}" for flag, count in card["flags"].items())),
         *((name, f"{card[name.lower()]:5.2f}  {signatures.get(name.lower(), '')}") for name in ("BLEU", "chrF", "TER")),
     ]
     text = shell.table(rows)

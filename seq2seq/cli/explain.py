@@ -24,13 +24,23 @@ def explain(
     greedy: shell.Greedy = False,
     length_penalty: shell.LengthPenalty = None,
     coverage_penalty: shell.CoveragePenalty = None,
+    word_reward: shell.WordReward = None,
+    min_length: shell.MinLength = None,
+    max_length: shell.MaxLength = None,
+    min_ratio: shell.MinRatio = None,
+    max_ratio: shell.MaxRatio = None,
+    no_repeat: shell.NoRepeat = None,
+    prefix: shell.Prefix = None,
+    require: shell.Require = None,
+    forbid: shell.Forbid = None,
+    glossary: shell.Glossary = None,
+    no_protect: shell.NoProtect = False,
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
     """Look inside while it translates. A sentence in, a JSON object out: attention, alternatives, memory cell."""
-    flags = shell.search_flags(
-        beam=beam, greedy=greedy, length_penalty=length_penalty, coverage_penalty=coverage_penalty
-    )
+    given = locals()
+    flags, terms = shell.search_flags(given), shell.terms(given)
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads)
     search = shell.search_config(translator, flags)
@@ -39,7 +49,7 @@ def explain(
     with streams.output(output) as out:
         for line in lines:
             try:
-                streams.write(out, translator.explain(line, search=search).to_json())
+                streams.write(out, translator.explain(line, search=search, terms=terms).to_json())
             except EngineError as error:  # the model is well; the sentence is too long
                 raise DataError(f"{error} ({lines.name}, line {lines.count})") from None
         lines.check()

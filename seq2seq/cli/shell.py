@@ -5,7 +5,7 @@ It knows names and ranges of flags; it does not know what a command does with th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,11 +13,11 @@ import typer
 
 from seq2seq import __version__
 from seq2seq.cli import errors, streams
-from seq2seq.cli.errors import UsageError
+from seq2seq.cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from seq2seq.config import SearchConfig
-    from seq2seq.translator import Translator
+    from seq2seq.translator import Terms, Translator
 
 # rich would double the time to the first line of help.
 app = typer.Typer(name="seq2seq", pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -51,18 +51,120 @@ MinLength = Annotated[int | None, typer.Option("--min-length", min=0, help="Fewe
 MaxLength = Annotated[
     int | None, typer.Option("--max-length", min=0, max=1000, help="Most pieces of a translation; 0: by the source.")
 ]
+WordReward = Annotated[
+    float | None, typer.Option("--word-reward", min=-10, max=10, help="Added to the score for each piece.")
+]
+MinRatio = Annotated[
+    float | None, typer.Option("--min-ratio", min=0, max=4, help="Fewest pieces of a translation per source piece.")
+]
+MaxRatio = Annotated[
+    float | None, typer.Option("--max-ratio", min=0.1, max=8, help="Most pieces per source piece, and ten more.")
+]
+NoRepeat = Annotated[
+    int | None,
+    typer.Option("--no-repeat", min=0, max=8, help="Never say N pieces in a row twice; 0: repeats are free."),
+]
+Diversity = Annotated[
+    float | None, typer.Option("--diversity", min=0, max=10, help="Higher makes the best N differ more.")
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option("--temperature", min=0, max=10, help="Draw at random instead of searching; 1 is the model."),
+]
+TopK = Annotated[int | None, typer.Option("--top-k", min=0, help="Draw from the K most probable pieces.")]
+TopP = Annotated[
+    float | None, typer.Option("--top-p", min=0.001, max=1, help="Draw from the fewest pieces of this probability.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**31 - 1, help="Of what is drawn at random.")]
+Prefix = Annotated[str | None, typer.Option("--prefix", metavar="TEXT", help="What each translation begins with.")]
+Require = Annotated[
+    list[str] | None, typer.Option("--require", metavar="TEXT", help="What each translation must say; may be repeated.")
+]
+Forbid = Annotated[
+    list[str] | None, typer.Option("--forbid", metavar="TEXT", help="What no translation may say; may be repeated.")
+]
+Glossary = Annotated[
+    Path | None,
+    typer.Option("--glossary", help="A file: a source term, a tab, and what it must be called; # comments."),
+]
+NoProtect = Annotated[
+    bool, typer.Option("--no-protect", help="Do not search again for lost URLs, numbers, placeholders and tags.")
+]
 
 
-def search_flags(*, beam: int | None, greedy: bool, **others: float | None) -> dict[str, Any]:
-    """The search settings that were given, checked before any model is loaded.
+def search_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The search settings among a command's arguments that were given, checked before any model is loaded.
+
+    Arguments:
+        flags: what the command was called with, by name: its `locals()`.
 
     Raises:
-        UsageError: greedy and a wider beam at once.
+        UsageError: flags that contradict each other, or that do nothing without another.
     """
-    if greedy and beam not in (None, 1):
-        raise UsageError(f"--greedy means --beam 1. Received: --greedy and --beam {beam}")
-    given = {"beam": 1 if greedy else beam, **others}
-    return {name: value for name, value in given.items() if value is not None}
+    from seq2seq.config import SearchConfig
+
+    if flags.get("greedy") and flags.get("beam") not in (None, 1):
+        raise UsageError(f"--greedy means --beam 1. Received: --greedy and --beam {flags['beam']}")
+    given: dict[str, Any] = {name: flags.get(name) for name in SearchConfig.__struct_fields__}
+    given |= {"beam": 1} if flags.get("greedy") else {}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given.get("temperature"):
+        against = [name for name in ("beam", "greedy", "diversity", "require", "glossary") if flags.get(name)]
+        if against:
+            raise UsageError(f"--temperature draws and does not search. Received: --temperature and --{against[0]}")
+    else:
+        for name in ("top_k", "top_p", "seed"):
+            if name in given:
+                raise UsageError(f"{_flag(name)} needs --temperature. Received: {_flag(name)} {given[name]} alone")
+    if given.get("diversity") and given.get("beam") == 1:
+        raise UsageError("--diversity needs a beam wider than 1. Received: --diversity and a beam of 1")
+    for least, most in (("min_length", "max_length"), ("min_ratio", "max_ratio")):
+        if given.get(most) and given.get(least, 0) > given[most]:
+            raise UsageError(
+                f"{_flag(least)} must be at most {_flag(most)}. Received: {given[least]} and {given[most]}"
+            )
+    return given
+
+
+def terms(flags: Mapping[str, Any]) -> Terms:
+    """What a command's arguments demand of translations, checked before any model is loaded.
+
+    Raises:
+        TermsError: a phrase without text, or one that is both demanded and forbidden.
+        DataError: the glossary cannot be read.
+    """
+    from seq2seq.translator import Terms
+
+    if flags.get("prefix") is not None and not flags["prefix"].strip():
+        raise UsageError(f"--prefix must be text. Received: {flags['prefix']!r}")
+    return Terms(
+        prefix=flags.get("prefix") or "",
+        required=tuple(flags.get("require") or ()),
+        forbidden=tuple(flags.get("forbid") or ()),
+        glossary=_glossary(flags["glossary"]) if flags.get("glossary") else {},
+        protect=not flags.get("no_protect"),
+    )
+
+
+def _glossary(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, line in enumerate(streams.read(path), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        term, _, target = (part.strip() for part in line.partition("\t"))
+        if not term or not target or "\t" in target:
+            raise DataError(
+                f"A line of a glossary must be a term, a tab and what it is called. Received: {path}, line {number}"
+            )
+        if found.setdefault(term, target) != target:
+            raise DataError(f"A term must be called one thing. Received: {term!r} again in {path}, line {number}")
+    if not found:
+        raise DataError(f"A glossary must hold at least one term. Received: {path}")
+    return found
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def search_config(translator: Translator, flags: dict[str, Any]) -> SearchConfig:

@@ -91,6 +91,17 @@ def read(path: Path) -> list[str]:
     return texts
 
 
+def read_pairs(source: Path, target: Path, noun: str) -> tuple[list[str], list[str]]:
+    """All lines of two files that belong together line by line; the noun names the second."""
+    sources, targets = read(source), read(target)
+    if len(sources) != len(targets):
+        raise DataError(
+            f"Source and {noun} must have the same number of lines. "
+            f"Received: {source} with {len(sources)}, {target} with {len(targets)}"
+        )
+    return sources, targets
+
+
 def write(out: BinaryIO, text: str) -> None:
     """One line, at once: whoever reads the pipe gets it, and an interruption loses nothing."""
     out.write(text.replace("\n", " ").encode("utf-8", "replace") + b"\n")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from seq2seq.config import SearchConfig
-    from seq2seq.translator import Translation, Translator
+    from seq2seq.translator import Terms, Translation, Translator
 
 
 WARNINGS = 3
@@ -39,28 +39,35 @@ def translate(
     greedy: shell.Greedy = False,
     length_penalty: shell.LengthPenalty = None,
     coverage_penalty: shell.CoveragePenalty = None,
+    word_reward: shell.WordReward = None,
     min_length: shell.MinLength = None,
     max_length: shell.MaxLength = None,
+    min_ratio: shell.MinRatio = None,
+    max_ratio: shell.MaxRatio = None,
+    no_repeat: shell.NoRepeat = None,
+    diversity: shell.Diversity = None,
+    temperature: shell.Temperature = None,
+    top_k: shell.TopK = None,
+    top_p: shell.TopP = None,
+    seed: shell.Seed = None,
+    prefix: shell.Prefix = None,
+    require: shell.Require = None,
+    forbid: shell.Forbid = None,
+    glossary: shell.Glossary = None,
+    no_protect: shell.NoProtect = False,
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
     """Translate text, line by line. One line in, one line out; blank lines stay."""
-    flags = shell.search_flags(
-        beam=beam,
-        greedy=greedy,
-        n_best=n_best,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        min_length=min_length,
-        max_length=max_length,
-    )
+    given = locals()
+    flags, terms = shell.search_flags(given), shell.terms(given)
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads)
     search = shell.search_config(translator, flags)
     form = _as_json if as_json else _scored if scores else _plain
     quiet = lines.interactive or (output is None and streams.stdout_is_terminal())
     with streams.output(output) as out, streams.Progress("lines", quiet=quiet) as progress:
-        for translation in _translations(translator, lines, search):
+        for translation in _translations(translator, lines, search, terms):
             progress.step()
             for line in form(translation, search.n_best):
                 streams.write(out, line)
@@ -68,11 +75,13 @@ def translate(
         lines.check()
 
 
-def _translations(translator: Translator, lines: streams.Lines, search: SearchConfig) -> Iterable[Translation]:
+def _translations(
+    translator: Translator, lines: streams.Lines, search: SearchConfig, terms: Terms
+) -> Iterable[Translation]:
     if not lines.interactive:
-        return translator.stream(lines, search=search)
+        return translator.stream(lines, search=search, terms=terms)
     errors.say("note", "type a sentence and press Enter; Ctrl-D ends")
-    return (translator(line, search=search) for line in lines)
+    return (translator(line, search=search, terms=terms) for line in lines)
 
 
 def _warn(line: int, warnings: Sequence[str]) -> None:
@@ -92,7 +101,7 @@ def _scored(translation: Translation, n_best: int) -> list[str]:
 
 def _as_json(translation: Translation, n_best: int) -> list[str]:
     """One line whatever was asked for; the keys are the fields of the library's Translation."""
-    names = ("source", "text", "score", "hypotheses", "warnings", "engine")
+    names = ("source", "text", "score", "hypotheses", "flags", "warnings", "engine")
     value: dict[str, Any] = {name: getattr(translation, name) for name in names}
     value["hypotheses"] = [dataclasses.asdict(candidate) for candidate in translation.hypotheses[:n_best]]
     return [streams.to_json(value)]

@@ -142,16 +142,22 @@ class Translator:
             search, terms: as for a call; each line is a text of its own.
             chunk: how many lines are read before they are translated together; more is quicker, fewer answer sooner.
         """
-        waiting: list[str] = []
+        chosen = search or self.config.search
+        wanted = _checked(terms, chosen)
+        waiting: list[Plan] = []
         characters = 0
-        for line in lines:
+        for number, line in enumerate(lines, start=1):
             check_text(line)
-            waiting.append(one_line(line))
+            try:
+                waiting.append(self._plan(one_line(line), wanted))
+            except TranslationError as error:
+                yield from self._translated(waiting, chosen)
+                raise TranslationError(f"{error} (line {number})") from None
             characters += len(line)
             if len(waiting) >= chunk or characters >= _CHUNK_CHARACTERS:
-                yield from self._translate(waiting, search, terms)
+                yield from self._translated(waiting, chosen)
                 waiting, characters = [], 0
-        yield from self._translate(waiting, search, terms)
+        yield from self._translated(waiting, chosen)
 
     def score(
         self, sources: Sequence[str], targets: Sequence[str], *, search: SearchConfig | None = None
@@ -217,9 +223,14 @@ class Translator:
     def _translate(self, texts: Sequence[str], search: SearchConfig | None, terms: Terms | None) -> list[Translation]:
         chosen = search or self.config.search
         wanted = _checked(terms, chosen)
-        plans = [plan(text, wanted, self._searcher, self.source_language) for text in texts]
-        found = self._searcher([each for plan in plans for each in plan.sentences if each.ids], chosen)
-        return [self._text(plan, found, chosen.n_best) for plan in plans]
+        return self._translated([self._plan(text, wanted) for text in texts], chosen)
+
+    def _plan(self, text: str, terms: Terms) -> Plan:
+        return plan(text, terms, self._searcher, self.source_language)
+
+    def _translated(self, plans: Sequence[Plan], search: SearchConfig) -> list[Translation]:
+        found = self._searcher([each for plan in plans for each in plan.sentences if each.ids], search)
+        return [self._text(plan, found, search.n_best) for plan in plans]
 
     def _text(self, plan: Plan, found: dict[Sentence, Found], n_best: int) -> Translation:
         parts = [self._sentence(sentence.text, found.get(sentence)) for sentence in plan.sentences]
