@@ -233,13 +233,13 @@ class TestThreads:
 
         make = backwards._interpreter
 
-        def watching() -> object:
-            sized = make()
+        def watching(threads: int) -> object:
+            sized = make(threads)
             sized.interpreter = Watched(sized.interpreter)
             return sized
 
         monkeypatch.setattr(backwards, "_interpreter", watching)
-        monkeypatch.setattr(backwards, "_idle", [])
+        monkeypatch.setattr(backwards, "_idle", {threads: [] for threads in backwards._idle})
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda seed: backwards.translate(sources(9, 30, seed), GREEDY), range(16)))
         assert len(seen) >= 16
@@ -291,6 +291,11 @@ class TestBatches:
         assert [max(lengths[row] for row in batch) for batch in batches] == sorted(
             max(lengths[row] for row in batch) for batch in batches
         )
+
+    def test_every_worker_gets_a_batch_if_there_are_rows_enough(self) -> None:
+        assert [len(batch) for batch in batching._batches([5] * 40, beam=5, workers=2)] == [20, 20]
+        assert [len(batch) for batch in batching._batches([5] * 9, beam=5, workers=4)] == [8, 1]
+        assert [len(batch) for batch in batching._batches([5] * 200, beam=5, workers=2)] == [64, 64, 64, 8]
 
     def test_a_wider_beam_takes_fewer_rows_and_at_least_one(self) -> None:
         assert max(map(len, batching._batches([5] * 500, beam=50))) == 6

@@ -5,7 +5,7 @@ It knows the names of the inference graph's inputs and outputs; it does not know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +21,13 @@ MAX_SOURCE = 256
 _ROWS, _POSITIONS = 64, 64 * 20
 """Most sentences, and most source positions with padding, of a batch that is searched with a beam of `_BEAM`."""
 _BEAM = 5
+_FEW = 8  # rows that are not worth being parted
 _NEVER = -1e8  # a log-probability below this marks a place in the beam that no hypothesis took
 
-Run = Callable[[str, Arrays], Arrays]
-"""Runs a signature of the inference graph on its inputs by name."""
+Job = tuple[str, Arrays]
+"""A signature of the inference graph, and its inputs by name."""
+Run = Callable[[Sequence[Job]], Iterable[Arrays]]
+"""Runs jobs, side by side if it can, and gives their outputs in the order of the jobs."""
 
 
 class EngineError(ValueError):
@@ -48,55 +51,70 @@ class Hypothesis:
 
 
 def translate(
-    run: Run, sources: Sequence[Sequence[int]], search: SearchConfig, wanted: Sequence[Demands] = ()
+    run: Run,
+    sources: Sequence[Sequence[int]],
+    search: SearchConfig,
+    wanted: Sequence[Demands] = (),
+    *,
+    workers: int = 1,
 ) -> list[list[Hypothesis]]:
+    """See `Engine.translate`; `workers` is how many jobs `run` does at the same time."""
     _check(sources, search, wanted)
     asked = wanted or [NOTHING] * len(sources)
-    found: list[list[Hypothesis]] = [[] for _ in sources]
     hypotheses = search.n_best if search.temperature else search.beam
+    places, jobs = [], []
     for plain in (True, False):
         chosen = [row for row, each in enumerate(asked) if is_plain(search, each) == plain]
-        for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses):
+        for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses, workers):
             rows = [chosen[place] for place in batch]
             inputs = _inputs([sources[row] for row in rows], search)
             if not plain:
                 steps = int(inputs["max_length"].max())
                 inputs |= demands.inputs([sources[row] for row in rows], search, [asked[row] for row in rows], steps)
-            outputs = run("translate" if plain else "constrained", inputs)
-            for row, best in zip(rows, _hypotheses(outputs, inputs["source"], search.n_best), strict=True):
-                found[row] = best
+            places.append(rows)
+            jobs.append(("translate" if plain else "constrained", inputs))
+    found: list[list[Hypothesis]] = [[] for _ in sources]
+    for rows, (_, inputs), outputs in zip(places, jobs, run(jobs), strict=True):
+        for row, best in zip(rows, _hypotheses(outputs, inputs["source"], search.n_best), strict=True):
+            found[row] = best
     return found
 
 
-def score(run: Run, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+def score(
+    run: Run, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, workers: int = 1
+) -> list[tuple[float, ...]]:
     """Each target is said by force, end of sentence included, and its pieces' log-probabilities are read off."""
     search = SearchConfig(beam=1, max_length=1)
     for side in (sources, targets):
         _check(side, search, ())
-    found: list[tuple[float, ...]] = [() for _ in sources]
-    for rows in _batches([max(len(sources[row]), len(target)) + 1 for row, target in enumerate(targets)], 1):
-        said = [(*targets[row], EOS) for row in rows]
+    said = [(*target, EOS) for target in targets]
+    longest = [max(len(source) + 1, len(target)) for source, target in zip(sources, said, strict=True)]
+    places, jobs = list(_batches(longest, 1, workers)), []
+    for rows in places:
         batch = [sources[row] for row in rows]
-        inputs = _inputs(batch, search) | {"max_length": np.array([len(each) for each in said], np.int32)}
-        inputs |= demands.inputs(batch, search, [Demands(prefix=each) for each in said], 1)
-        sums = run("constrained", inputs)["record_log_probs"][:, :, 0].astype(np.float64)  # (T, B)
-        steps = np.diff(sums, axis=0, prepend=0.0)
+        inputs = _inputs(batch, search) | {"max_length": np.array([len(said[row]) for row in rows], np.int32)}
+        inputs |= demands.inputs(batch, search, [Demands(prefix=said[row]) for row in rows], 1)
+        jobs.append(("constrained", inputs))
+    found: list[tuple[float, ...]] = [() for _ in sources]
+    for rows, outputs in zip(places, run(jobs), strict=True):
+        steps = np.diff(outputs["record_log_probs"][:, :, 0].astype(np.float64), axis=0, prepend=0.0)  # (T, B)
         for place, row in enumerate(rows):
-            found[row] = tuple(steps[: len(said[place]), place].tolist())
+            found[row] = tuple(steps[: len(said[row]), place].tolist())
     return found
 
 
 def explain(run: Run, source: Sequence[int], target: Sequence[int]) -> Arrays:
     _check([source], SearchConfig(), ())
-    outputs = run("explain", {"source": _padded([source]), "target": _padded([target])})
+    [outputs] = run([("explain", {"source": _padded([source]), "target": _padded([target])})])
     batch_axis = {"encoder": 3, "decoder": 2}
     return {name: np.squeeze(value, batch_axis.get(name, 0)) for name, value in outputs.items()}
 
 
-def _batches(lengths: Sequence[int], beam: int) -> Iterator[list[int]]:
-    """Rows of similar length together: padding costs as much as text."""
+def _batches(lengths: Sequence[int], beam: int, workers: int = 1) -> Iterator[list[int]]:
+    """Rows of similar length together, for padding costs as much as text; enough batches for every worker."""
     scale = _BEAM / max(beam, _BEAM)
-    most_rows, most_positions = max(1, int(_ROWS * scale)), int(_POSITIONS * scale)
+    share = max(_FEW, -(-len(lengths) // workers))
+    most_rows, most_positions = max(1, int(min(_ROWS, share) * scale)), int(_POSITIONS * scale)
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch and (len(batch) == most_rows or (len(batch) + 1) * lengths[row] > most_positions):

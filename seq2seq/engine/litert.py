@@ -9,13 +9,14 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching
-from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, first_line
+from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, first_line
 
 SIGNATURES = ("translate", "constrained", "explain")
 
@@ -23,12 +24,13 @@ SIGNATURES = ("translate", "constrained", "explain")
 class LiteRTEngine:
     """Runs the compiled graph of a model folder on the processor.
 
-    An interpreter is used by one thread at a time (two would end the process): each call borrows one, and one more is
-    made when all are in use, up to the number of cores.
+    One batch is run with all threads, several side by side with one thread each, which is quicker together: only the
+    matrix products inside a graph can be shared among threads. An interpreter is used by one thread at a time (two
+    would end the process): each batch borrows one, and one more is made when all are in use.
 
     Arguments:
         model: the content of `model.tflite`, with `SIGNATURES`.
-        threads: processor threads of one interpreter; None means all cores, at most four.
+        threads: processor threads; None means all cores, at most four.
 
     Raises:
         EngineError: LiteRT is not installed or cannot run the graph.
@@ -38,8 +40,10 @@ class LiteRTEngine:
         self._model = model
         self._threads = threads or min(_cores(), 4)
         self._places = threading.BoundedSemaphore(max(2, _cores()))
-        self._idle = [self._interpreter()]
-        kinds = {tensor["dtype"] for tensor in self._idle[0].interpreter.get_tensor_details()}
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="litert")
+        self._idle: dict[int, list[_Sized]] = {1: [], self._threads: []}  # by their threads
+        self._idle[self._threads].append(self._interpreter(self._threads))
+        kinds = {tensor["dtype"] for tensor in self._idle[self._threads][0].interpreter.get_tensor_details()}
         self._name = f"litert-{'int8' if np.int8 in kinds else 'float32'}"
 
     @property
@@ -51,37 +55,43 @@ class LiteRTEngine:
         self, sources: Sequence[Sequence[int]], search: SearchConfig, demands: Sequence[Demands] = ()
     ) -> list[list[Hypothesis]]:
         """See `Engine`."""
-        return batching.translate(self._run, sources, search, demands)
+        return batching.translate(self._run, sources, search, demands, workers=self._threads)
 
     def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
         """See `Engine`."""
-        return batching.score(self._run, sources, targets)
+        return batching.score(self._run, sources, targets, workers=self._threads)
 
     def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
         """See `Engine`."""
         return batching.explain(self._run, source, target)
 
-    def _run(self, signature: str, inputs: Arrays) -> Arrays:
+    def _run(self, jobs: Sequence[Job]) -> Iterator[Arrays]:
+        if len(jobs) > 1 and self._threads > 1:
+            return self._pool.map(lambda job: self._run_one(job, 1), jobs)
+        return (self._run_one(job, self._threads) for job in jobs)
+
+    def _run_one(self, job: Job, threads: int) -> Arrays:
+        idle = self._idle[threads]
         with self._places:
             try:
-                interpreter = self._idle.pop()
+                interpreter = idle.pop()
             except IndexError:
-                interpreter = self._interpreter()
+                interpreter = self._interpreter(threads)
             try:
-                outputs = _run_settled(interpreter, signature, inputs)
+                outputs = _run_settled(interpreter, *job)
             except (ValueError, RuntimeError) as error:  # and the interpreter, in whatever state it is, goes
                 raise EngineError(f"LiteRT must be able to run the graph. Received: {first_line(error)}") from error
-            self._idle.append(interpreter)
+            idle.append(interpreter)
             return outputs
 
-    def _interpreter(self) -> _Sized:
+    def _interpreter(self, threads: int) -> _Sized:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise EngineError(f"The litert engine needs ai-edge-litert. Received: {first_line(error)}") from None
         try:
             with _announced_once():
-                interpreter = Interpreter(model_content=self._model, num_threads=self._threads)
+                interpreter = Interpreter(model_content=self._model, num_threads=threads)
                 interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise EngineError(f"LiteRT must be able to load the graph. Received: {first_line(error)}") from error

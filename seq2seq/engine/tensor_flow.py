@@ -6,14 +6,14 @@ It imports TensorFlow when it is made; it does not know what the graph computes.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching
-from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, first_line
+from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, first_line
 
 
 class TensorFlowEngine:
@@ -58,7 +58,10 @@ class TensorFlowEngine:
         """See `Engine`."""
         return batching.explain(self._run, source, target)
 
-    def _run(self, signature: str, inputs: Arrays) -> Arrays:
+    def _run(self, jobs: Sequence[Job]) -> Iterator[Arrays]:
+        return (self._run_one(*job) for job in jobs)
+
+    def _run_one(self, signature: str, inputs: Arrays) -> Arrays:
         try:
             return {name: np.asarray(value) for name, value in getattr(self._graph, signature)(**inputs).items()}
         except self._failure as error:

@@ -5,6 +5,8 @@ It owns the sentences it asks for; it does not know what is done with the answer
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from seq2seq import evaluation, inference
 from seq2seq.batches import Pairs
 from seq2seq.config import Config, SearchConfig
@@ -38,8 +40,8 @@ class Judge:
         self._translations = [self._target.decode(each[0].ids) for each in found]
         return {"bleu": evaluation.score(self._translations, self._references).bleu}
 
-    def _run(self, signature: str, inputs: batching.Arrays) -> batching.Arrays:
-        return getattr(self._runner, signature)(**inputs)
+    def _run(self, jobs: Sequence[batching.Job]) -> Iterator[batching.Arrays]:
+        return (getattr(self._runner, signature)(**inputs) for signature, inputs in jobs)
 
     def samples(self) -> list[tuple[str, str, str]]:
         """Source, latest translation and reference of a few sentences, spread over the set."""
