@@ -34,14 +34,14 @@ class Ensemble:
         logits = log p
         attention = mean over the members
 
-    A piece is likely if one member is sure of it (a mean of log-probabilities would ask for the consent of all). State
-    and memory are tuples, one entry a member, so sizes may differ. The order of the members changes nothing but whose
-    memory cells `trace` shows: the first one's.
+    A piece is likely if one member is sure of it; a mean of log-probabilities would ask for the consent of all, and
+    translates as well (benchmarks/LOG.md). State and memory are tuples, one entry a member, so sizes may differ. The
+    order of the members changes nothing but whose memory cells `trace` shows: the first one's.
 
     Arguments:
         members: models of the same V.
 
-    Source: Sutskever, Vinyals and Le 2014, who translate with such ensembles of LSTMs.
+    Translating with an ensemble of LSTMs is from Sutskever, Vinyals and Le 2014.
     """
 
     def __init__(self, members: Sequence[Seq2Seq]) -> None:
@@ -54,7 +54,7 @@ class Ensemble:
         return Memories(memories, memories[0].mask), states
 
     def decode(self, tokens: tf.Tensor, state: tuple[tuple[State, ...], ...], memory: Memories) -> Decoded:
-        """The pieces before each step, (N, T), to the logarithm of the mean probability of the next ones; any T."""
+        """The pieces before each step to the logarithm of the mean probability of the next; shapes as in `Decoder`."""
         each = zip(self.members, state, memory.members, strict=True)
         said = [member.decode(tokens, before, its) for member, before, its in each]
         probabilities = tf.add_n([tf.nn.softmax(one.logits) for one in said]) / len(said)
