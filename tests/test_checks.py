@@ -145,6 +145,8 @@ class TestSkips:
         start = {piece: place for place, piece in enumerate(TOKENS.pieces(ids))}
         coverage = [1.0] * len(ids) + [0.0]
         coverage[start["▁Baum"]] = 0.09
+        assert checks.skipped(TOKENS, ids, coverage) == []  # the word before it, well looked at, may stand for both
+        coverage[: start["▁Baum"]] = [0.3] * start["▁Baum"]
         assert checks.skipped(TOKENS, ids, coverage) == ["Baum"]
         coverage[start["▁Baum"]] = 0.11
         coverage[start["▁die"]] = 0.0  # words of three letters are often not looked at

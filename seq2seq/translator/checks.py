@@ -25,11 +25,12 @@ FLAGS = {
 }
 """Names of faults and what each means, in the order in which a translation has them."""
 
-LEAST_COVERAGE, LEAST_LETTERS = 0.1, 4
-"""A word of so many letters whose attention sums to less was skipped.
+LEAST_COVERAGE, LEAST_LETTERS, LENDING = 0.1, 4, 0.8
+"""A word of so many letters whose attention sums to less than the first was skipped, unless the word before it got the
+last or more: of "construction workers", which is one word in German, the first gets the attention for both.
 
-Measured on Multi30k en-de with a model of 8 M parameters: 1.2 % of 600 translations with beam 5, about half of them
-because of a compound such as "construction workers"; and 88 % of 200 that were cut in the middle.
+Measured on test2016 of Multi30k, en-de, with a model of 8 M parameters and beam 5: 14 of 1,000 translations, of which
+13 do leave something out (42 of 1,000 without the last rule), and 175 of 200 that were cut in the middle.
 """
 
 _LONGEST_GROUP = 12
@@ -105,5 +106,10 @@ def skipped(tokenizer: Tokenizer, source: Sequence[int], coverage: Sequence[floa
             found.append(([], 0.0))
         ids, total = found.pop()
         found.append(([*ids, number], total + seen))
-    low = [re.sub(r"^\W+|\W+$", "", tokenizer.decode(ids)) for ids, total in found if total < LEAST_COVERAGE]
+    before = [0.0, *(total for _, total in found)]
+    low = [
+        re.sub(r"^\W+|\W+$", "", tokenizer.decode(ids))
+        for (ids, total), lent in zip(found, before, strict=False)
+        if total < LEAST_COVERAGE and lent < LENDING
+    ]
     return [word for word in low if sum(map(str.isalpha, word)) >= LEAST_LETTERS]

@@ -12,26 +12,26 @@ from dataclasses import dataclass
 
 _UNITS = (
     "% ‰ ° °C °F € $ £ ¥ m km cm mm µm nm m² km² m³ kg mg g µg t l ml V kV mV W kW MW kWh Hz kHz MHz GHz kB KB MB GB TB"
-    " Pa hPa kPa dB min km/h m/s mph px dpi fps K"
+    " Pa hPa kPa dB min km/h m/s mph px dpi fps"
 )
 _UNIT = "|".join(map(re.escape, sorted(_UNITS.split(), key=len, reverse=True)))
 _CURRENCY = "[$€£¥]"
-_VALUE = r"\d+(?:[.,:/]\d+)*"
+_VALUE = r"\d+(?:[.,]\d+)*"
 
 _KINDS = {
     "url": r"(?a:\b(?:https?|ftp)://|\bwww\.)(?a:[\w\-.~:/?#\[\]@!$&'()*+,;=%])+",
     "mail": r"(?a:(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
-    "tag": r"</?(?a:[A-Za-z][\w:-]*)(?:\s[^<>]*)?/?>|&#?(?a:\w)+;",
+    "tag": r"</?(?a:[A-Za-z][\w:-]*)(?:\s[^<>]*)?/?>",
     "braces": r"\{\{[^{}]*\}\}|\{(?a:[\w.:!\[\]-])*\}",
     "percent": r"(?a:(?<![\w%])%(?:\(\w+\)|\d+\$)?[-+#0]*\d*(?:\.\d+)?[sdifgexXuc](?!\w))",
     "variable": r"(?a:(?<!\w)\$(?:[A-Za-z_]\w*|\{\w+\}))",
     "price": rf"(?<![\w.,])(?P<currency>{_CURRENCY})\s?(?P<price_value>{_VALUE})(?!\w)",
     "measure": rf"(?<![\w.,])(?P<measure_value>{_VALUE})\s?(?P<unit>{_UNIT})(?!\w)",
-    "number": r"(?<![\w.,])(?P<number_value>\d+(?:[.,:/]\d+)+)(?!\w)",
+    "number": r"(?<![\w.,:/])(?P<number_value>\d+(?:[.,]\d+)+)(?![\w:/])",
 }
 _SPAN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _KINDS.items()))
 _TRAILING = ".,;:!?'"
-_SEPARATOR = "[-.,:/'’ \u00a0\u202f]"
+_SEPARATOR = "[.,'’ \u00a0\u202f]"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def find(sentence: str) -> tuple[Span, ...]:
     """The spans of a sentence, in order.
 
     A number counts as said in the other language's fashion too: other separators, its unit before or after it or
-    written as a word.
+    written as a word. Times of day, dates and plain whole numbers are language: 2:30 may become "halb drei".
 
     >>> [span.text for span in find("Pay $12.50 (or 8 %) to {name}, see www.a.org/b.")]
     ['$12.50', '8 %', '{name}', 'www.a.org/b']
@@ -89,14 +89,18 @@ def _span(found: re.Match[str], sentence: str) -> Span:
     form = rf"(?<!\w)(?<!\d[.,]){_number(value)}(?![.,]?\d)"
     if unit := found["currency"] or found["unit"]:
         sign = re.escape(unit)
+        sign_end = r"(?!\w)" if unit[-1].isalnum() else ""
         longer = f"(?!{sign})" if len(unit) > 1 else ""  # a unit that a word goes on from is none
-        form = rf"(?:{sign}\s?{form}|{form}\s?(?:{sign}(?!\w)|{longer}[^\W\d_]{{3,}}))"
+        form = rf"(?:{sign}\s?{form}|{form}\s?(?:{sign}{sign_end}|{longer}[^\W\d_]{{3,}}))"
     else:
         form += r"(?!\w)"
     return Span(text, form, glued)
 
 
 def _number(value: str) -> str:
-    """Its groups of digits with any separator between them, or none before three digits: 1,000 is 1000."""
-    first, *others = re.split("[.,:/]", value)
-    return first + "".join(f"{_SEPARATOR}{'?' if len(group) == 3 else ''}{group}" for group in others)
+    """Its groups of digits with any separator between them; 1,000 may be 1000, and 2.00 a plain 2."""
+    first, *others = re.split("[.,]", value)
+    groups = [f"{_SEPARATOR}{'?' if len(group) == 3 else ''}{group}" for group in others]
+    if others and others[-1] in ("0", "00"):
+        groups[-1] = f"(?:{groups[-1]})?"
+    return first + "".join(groups)

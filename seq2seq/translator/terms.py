@@ -40,8 +40,8 @@ class Terms:
             term in small letters fits capitals too; one with capitals only itself. A term inside a longer one that
             fits does not count.
         protect: whether what is no language is kept as it is: URLs, e-mail addresses, numbers with decimals or units,
-            placeholders such as {name}, %s and $VAR, and tags such as <b>. It costs nothing where it is kept anyway;
-            see `seq2seq.translator.spans`.
+            placeholders such as {name}, %s and $VAR, and tags such as <b>. A sentence is searched again only where one
+            of them was lost; see `seq2seq.translator.spans`.
 
     Required words and glossaries widen the beam, up to 16, and cannot be drawn at random: they need search without a
     temperature.
