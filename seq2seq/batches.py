@@ -66,6 +66,10 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.source)
 
+    def keep(self, chosen: np.ndarray) -> Pairs:
+        """The pairs where `chosen` is True."""
+        return self if chosen.all() else Pairs(self.source.keep(chosen), self.target.keep(chosen))
+
 
 def encode(sentences: Iterable[str], tokenizer: Tokenizer) -> Side:
     """Sentences as ids, each ended by EOS."""
@@ -77,10 +81,26 @@ def encode(sentences: Iterable[str], tokenizer: Tokenizer) -> Side:
     return Side(np.concatenate(ids) if ids else np.zeros(0, np.int32), np.cumsum(lengths))
 
 
-def within(pairs: Pairs, max_tokens: int) -> Pairs:
-    """The pairs of which neither side, EOS included, is longer than `max_tokens`."""
-    chosen = np.maximum(pairs.source.lengths, pairs.target.lengths) <= max_tokens
-    return pairs if chosen.all() else Pairs(pairs.source.keep(chosen), pairs.target.keep(chosen))
+def sample(sentences: Sequence[str], tokenizer: Tokenizer, alpha: float, *, seed: int, longest: int) -> Side:
+    """Sentences as ids, split at random; the same seed splits them so again.
+
+    Args:
+        sentences: text.
+        tokenizer: splits it.
+        alpha: see `Tokenizer.sample`.
+        seed: another number for each epoch.
+        longest: most pieces, EOS included; where a split has more, the usual one is taken.
+    """
+    ids = []
+    for place, sentence in enumerate(sentences):
+        split = tokenizer.sample(sentence, alpha, seed=seed * len(sentences) + place)
+        ids.append([*(split if len(split) < longest else tokenizer.encode(sentence)), EOS])
+    return Side(np.array([piece for each in ids for piece in each], np.int32), np.cumsum([0, *map(len, ids)]))
+
+
+def within(pairs: Pairs, max_tokens: int) -> np.ndarray:
+    """True at the pairs of which neither side, EOS included, is longer than `max_tokens`."""
+    return np.maximum(pairs.source.lengths, pairs.target.lengths) <= max_tokens
 
 
 def plan(pairs: Pairs, batch_tokens: int, *, seed: int | None = None) -> list[np.ndarray]:

@@ -87,6 +87,8 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     schedule: Literal["cosine", "inverse_sqrt", "constant"] = "cosine"
     clip_norm: Annotated[float, Meta(gt=0.0)] = 1.0
     label_smoothing: Rate = 0.1
+    sampling: Rate = 0.0
+    """alpha of subword sampling: source sentences are split into pieces anew each epoch (Kudo 2018); 0 never does."""
     average: Count = 5
     """How many of the best checkpoints are averaged at the end."""
     patience: Count = 6
@@ -167,7 +169,7 @@ def defaults(pairs: int) -> dict[str, Any]:
             "training": {"batch_tokens": 400, "epochs": 16, "learning_rate": 3e-3, "warmup_steps": 100},
         }
     if pairs < 60_000:
-        return {"tokenizer": {"vocabulary": 4000}, "model": {"word_dropout": 0.1}, "training": {"epochs": 30}}
+        return {"training": {"sampling": 0.3}}
     return {
         "model": {"embedding_dropout": 0.2, "dropout": 0.2, "readout_dropout": 0.2, "word_dropout": 0.1},
         "training": {"batch_tokens": 2400, "epochs": 12},

@@ -136,6 +136,7 @@ class Trainer:
         config: the optimisation.
         folder: where checkpoints go: `latest.safetensors`, and `epoch-NN.safetensors` for the best epochs.
         evaluate: called after every epoch with the model; returns at least "bleu".
+        resample: called with the number of an epoch (from 0), gives the pairs to train on in it; None means `train`.
         callbacks: Keras callbacks; batch logs hold loss, perplexity, gradient_norm, tokens; epoch logs the entry
             of the history.
     """
@@ -147,8 +148,10 @@ class Trainer:
         folder: Path,
         *,
         evaluate: Evaluate,
+        resample: Callable[[int], Pairs] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
+        self.resample = resample
         self.model, self.config, self.folder, self.evaluate = model, config, Path(folder), evaluate
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
         self.standing = Standing()
@@ -184,6 +187,7 @@ class Trainer:
 
     def _epoch(self, step, train: Pairs, stop: _StopSignals) -> None:
         now = self.standing
+        train = self.resample(now.epoch) if self.resample else train
         plan = self._plan(train, now.epoch)
         self.callbacks.on_epoch_begin(now.epoch, {"batches": len(plan), "batch": now.batch})
         saved = begun = time.monotonic()

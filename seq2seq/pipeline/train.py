@@ -27,6 +27,7 @@ from seq2seq.tokenizer import Tokenizer
 from seq2seq.training import Trainer
 
 Say = Callable[[str], None]
+Resample = Callable[[int], Pairs] | None
 
 
 def train(
@@ -64,12 +65,12 @@ def train(
     resolved = config.build(config.load(run.config))
     _keep_settings(resolved, settings)
     tokenizers = [Tokenizer.load(run.folder / name) for name in run.sides(resolved)]
-    pairs, valid = _encode(run, resolved, tokenizers, say)
+    pairs, valid, resample = _encode(run, resolved, tokenizers, say)
     keras.utils.set_random_seed(resolved.training.seed)
     model = _network(resolved, tokenizers)
     _describe(resolved, model, pairs, say)
     judge = Judge(run, resolved, tokenizers[1], valid)
-    trainer = _trainer(run, resolved, model, judge, say)
+    trainer = _trainer(run, resolved, model, judge, say, resample)
     try:
         standing = trainer.run(pairs, valid, resume=resume)
     except training.Interrupted:
@@ -104,21 +105,29 @@ def _keep_settings(resolved: Config, settings: Mapping[str, Any]) -> None:
         )
 
 
-def _encode(run: Run, resolved: Config, tokenizers: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs]:
-    languages = (resolved.source_language, resolved.target_language)
+def _encode(run: Run, resolved: Config, tokenizers: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, Resample]:
+    """The pairs to train on and to validate on, and what splits the former anew for an epoch, if anything does."""
+    texts = run.pair("train", resolved)
 
-    def pairs(name: str) -> Pairs:
-        sides = zip(languages, tokenizers, strict=True)
-        return Pairs(*(batches.encode(run.text(name, language), tokenizer) for language, tokenizer in sides))
+    def pairs(sides: Sequence[Sequence[str]]) -> Pairs:
+        return Pairs(*(batches.encode(side, tokenizer) for side, tokenizer in zip(sides, tokenizers, strict=True)))
 
-    everything = pairs("train")
-    kept = batches.within(everything, resolved.training.max_tokens)
+    everything, wanted = pairs(texts), resolved.training
+    chosen = batches.within(everything, wanted.max_tokens)
+    kept = everything.keep(chosen)
     if len(kept) < len(everything):
         say(
             f"{len(everything) - len(kept):,} pairs are left out: a side has more than training.max_tokens = "
-            f"{resolved.training.max_tokens} pieces"
+            f"{wanted.max_tokens} pieces"
         )
-    return kept, pairs("valid")
+    source = [text for text, keep in zip(texts[0], chosen, strict=True) if keep]
+
+    def resample(epoch: int) -> Pairs:
+        seed = wanted.seed * 100_003 + epoch
+        side = batches.sample(source, tokenizers[0], wanted.sampling, seed=seed, longest=wanted.max_tokens)
+        return Pairs(side, kept.target)
+
+    return kept, pairs(run.pair("valid", resolved)), resample if wanted.sampling else None
 
 
 def _network(resolved: Config, tokenizers: Sequence[Tokenizer]) -> Seq2Seq:
@@ -142,7 +151,7 @@ def _describe(resolved: Config, model: Seq2Seq, pairs: Pairs, say: Say) -> None:
     )
 
 
-def _trainer(run: Run, resolved: Config, model: Seq2Seq, judge: Judge, say: Say) -> Trainer:
+def _trainer(run: Run, resolved: Config, model: Seq2Seq, judge: Judge, say: Say, resample: Resample) -> Trainer:
     def history() -> Sequence[Mapping[str, float]]:
         return trainer.standing.history
 
@@ -152,7 +161,7 @@ def _trainer(run: Run, resolved: Config, model: Seq2Seq, judge: Judge, say: Say)
         progress.TensorBoard(run.folder / "tensorboard"),
         progress.Curve(run.folder / "curve.png", history),
     ]
-    trainer = Trainer(model, resolved.training, run.checkpoints, evaluate=judge, callbacks=shown)
+    trainer = Trainer(model, resolved.training, run.checkpoints, evaluate=judge, resample=resample, callbacks=shown)
     return trainer
 
 
