@@ -119,7 +119,8 @@ def _run_settled(sized: _Sized, signature: str, inputs: Arrays) -> Arrays:
     rows, width = inputs["source"].shape
     searching = signature != "explain"
     lines = rows * (int(inputs["beam"][0]) if searching else inputs["target"].shape[1])
-    size = (rows, lines, width, rows * width, lines * width)
+    given = (number for array in inputs.values() for number in (*array.shape, array.size))
+    size = (lines, lines * width, *given)
     before = sized.largest.get(signature, (0,) * len(size))
     runner = sized.interpreter.get_signature_runner(signature)
     if any(new > old for new, old in zip(size, before, strict=True)):
