@@ -137,5 +137,7 @@ def top(x: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
     rows = tf.expand_dims(tf.range(tf.shape(x)[0]), 1) + tf.zeros_like(where)
     looked = tf.gather_nd(grouped, tf.stack([rows, where], axis=2))  # (N, count, size)
     values, places = tf.math.top_k(tf.reshape(looked, tf.stack([tf.shape(x)[0], -1])), count)
-    total = best[:, :1] + tf.math.log(tf.reduce_sum(tf.exp(x - best[:, :1]), axis=1, keepdims=True))
+    best = best[:, :1]
+    shares = tf.exp(grouped - tf.expand_dims(best, 2))  # from here on x itself is not used, so reshaping it is no copy
+    total = best + tf.math.log(tf.reduce_sum(tf.reduce_sum(shares, axis=2), axis=1, keepdims=True))
     return values, pick(where, places // size) * size + places % size, total
