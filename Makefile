@@ -26,6 +26,7 @@ demo: $(VENV)/.app
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/decoding.py --lines 100 --single 50 --repeats 1 --lines-of-memory-test 2000
 
 # The slow tests whole, where `make test` runs them at reduced size.
 robustness: $(VENV)/.dev

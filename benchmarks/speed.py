@@ -13,45 +13,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import resource
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-PRETRAINED = ROOT / "seq2seq" / "pretrained" / "en-de"
-
-COLD = """
-import sys, time
-from seq2seq import Translator
-translation = Translator.load(sys.argv[1])(sys.argv[2])
-"""
-
-
-def timed(function: Callable[[], Any], repeats: int) -> list[float]:
-    """Seconds of each of several calls, after one that does not count."""
-    function()
-    seconds = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - begun)
-    return seconds
-
-
-def ceiling() -> float:
-    """Operations a second of a float32 matrix product in TensorFlow, (1280, 1024) by (1024, 2048); best of 20."""
-    import tensorflow as tf
-
-    left, right = tf.random.normal((1280, 1024)), tf.random.normal((1024, 2048))
-    product = tf.function(lambda: tf.matmul(left, right))
-    return 2 * 1280 * 1024 * 2048 / min(timed(lambda: product().numpy(), 20))
+from measuring import (
+    PRETRAINED,
+    SAMPLE,
+    ceiling,
+    cold_start,
+    machine,
+    memory,
+    percentile,
+    read_lines,
+    timed,
+    timed_each,
+)
 
 
 def multiplications(config: Any, vocabulary: int) -> int:
@@ -101,57 +80,21 @@ def decoding(translator: Any, lines: Sequence[str], beam: int, repeats: int) -> 
 
     search = msgspec.structs.replace(translator.config.search, beam=beam, n_best=1)
     seconds = timed(lambda: translator(list(lines), search=search), repeats)
-    single = sorted(timed_each(lambda line: translator(line, search=search), lines[:200]))
+    translator(lines[0], search=search)
+    single = [seconds for seconds, _ in timed_each(lambda line: translator(line, search=search), lines[:200])]
     return {
         "engine": translator.engine_name,
         "beam": beam,
         "sentences_per_s": len(lines) / statistics.median(seconds),
-        "one_sentence_ms": {"median": 1e3 * statistics.median(single), "p95": 1e3 * single[int(0.95 * len(single))]},
+        "one_sentence_ms": {"median": 1e3 * statistics.median(single), "p95": 1e3 * percentile(single, 0.95)},
     }
-
-
-def timed_each(function: Callable[[str], Any], lines: Sequence[str]) -> list[float]:
-    """Seconds of one call for each line, after one that does not count."""
-    function(lines[0])
-    seconds = []
-    for line in lines:
-        begun = time.perf_counter()
-        function(line)
-        seconds.append(time.perf_counter() - begun)
-    return seconds
-
-
-def cold_start(model: Path, line: str, repeats: int) -> dict[str, Any]:
-    """A new process from nothing to its first translation and its end: seconds, and megabytes at its peak."""
-    command = [sys.executable, "-c", COLD, str(model), line]
-    seconds = timed(lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT), repeats)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
-    return {"seconds": statistics.median(seconds), "peak_megabytes": peak / (1024 if sys.platform == "darwin" else 1)}
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
-    packages = ("tensorflow", "keras", "ai-edge-litert", "numpy")
-    model = next((line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")), "")
-    return {
-        "processor": model or platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in packages},
-    }
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def measure(model: Path, source: Path, count: int, repeats: int) -> dict[str, Any]:
     """Everything, in one run."""
     from seq2seq import Translator
 
-    lines = source.read_text(encoding="utf-8").split("\n")[:count]
-    lines = list(dict.fromkeys(line for line in lines if line.strip()))  # an equal sentence is translated once
+    lines = read_lines(source, count)
     # The cold process comes first: its memory must not be ours, which fork would hand down.
     results: dict[str, Any] = {"machine": machine(), "model": model.name, "source": source.name, "lines": len(lines)}
     results["cold_start"] = cold_start(model, lines[0], repeats)
@@ -166,7 +109,7 @@ def measure(model: Path, source: Path, count: int, repeats: int) -> dict[str, An
     best = max(results["ceiling_gflops"])
     trained = results["training"]
     trained["share_of_ceiling"] = trained["target_tokens_per_s"] * trained["flop_per_token"] / (best * 1e9)
-    results["process_peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    results["process_peak_megabytes"] = memory()["peak"]
     return results
 
 
@@ -197,7 +140,7 @@ def table(results: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=PRETRAINED, help="a model folder")
-    parser.add_argument("--source", type=Path, default=ROOT / "data" / "sample.en", help="sentences, one a line")
+    parser.add_argument("--source", type=Path, default=SAMPLE, help="sentences, one a line")
     parser.add_argument("--lines", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write the figures here as well")

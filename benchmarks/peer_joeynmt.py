@@ -1,0 +1,82 @@
+"""A recurrent model of Joey NMT as a process that decodes: python peer_joeynmt.py SIZES THREADS.
+
+It owns the settings of that model; encoder, decoder and search are Joey NMT's. Its weights are random, so the shortest
+and the longest output are both set to the number of steps that a batch is told.
+Joey NMT cannot tie its output layer to narrower embeddings, so it gets a decoder layer less than ours: a similar size.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import metadata
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import workers
+from joeynmt.batch import Batch
+from joeynmt.model import build_model
+from joeynmt.search import search
+from joeynmt.vocabulary import Vocabulary
+from workers import Ids
+
+BOS, EOS = 2, 3
+
+
+def model(*, vocabulary: int, embedding: int, units: int, encoder_layers: int, decoder_layers: int) -> Any:
+    """A model with attention (Luong's) and input feeding, Joey NMT's own way."""
+    names = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "sep_token": None}
+    numbers = {"pad_id": 1, "unk_id": 0, "bos_id": BOS, "eos_id": EOS}  # the order of its own lists
+    pieces = Vocabulary(
+        [str(number) for number in range(4, vocabulary)], SimpleNamespace(**names, **numbers, lang_tags=[])
+    )
+    table = {"embedding_dim": embedding, "scale": False}
+    encoder = {"type": "recurrent", "rnn_type": "lstm", "embeddings": table, "hidden_size": units // 2}
+    decoder = {"type": "recurrent", "rnn_type": "lstm", "embeddings": table, "hidden_size": units}
+    settings = {
+        "tied_embeddings": True,
+        "initializer": "xavier_uniform",
+        "embed_initializer": "normal",
+        "encoder": encoder | {"bidirectional": True, "num_layers": encoder_layers},
+        "decoder": decoder
+        | {"num_layers": max(1, decoder_layers - 1), "input_feeding": True, "init_hidden": "bridge"}
+        | {"attention": "luong", "freeze": False},
+    }
+    return build_model(settings, pieces, pieces)
+
+
+def decode(network: Any, sources: list[Ids], beam: int, steps: int) -> list[list[int]]:
+    rows = [torch.tensor([*source, EOS]) for source in sources]
+    batch = Batch(
+        src=torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=network.pad_index),
+        src_length=torch.tensor([len(row) for row in rows]),
+        src_prompt_mask=None,
+        trg=None,
+        trg_prompt_mask=None,
+        indices=torch.arange(len(rows)),
+        device=torch.device("cpu"),
+        pad_index=network.pad_index,
+        eos_index=network.eos_index,
+        is_train=False,
+    )
+    back = batch.sort_by_src_length()
+    found, _, _ = search(network, batch, steps, beam, 1.0, min_output_length=steps)
+    return found[back].tolist()
+
+
+def main(sizes: dict[str, int], threads: int) -> None:
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    network = model(**sizes).eval()
+    parameters = sum(each.numel() for each in network.parameters())
+    workers.serve(
+        lambda sources, beam, steps: decode(network, sources, beam, steps),
+        most=64,
+        version=f"Joey NMT {metadata.version('joeynmt')}, PyTorch {torch.__version__}",
+        parameters=parameters,
+    )
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]), int(sys.argv[2]))
