@@ -24,9 +24,10 @@ SIGNATURES = ("translate", "constrained", "explain")
 class LiteRTEngine:
     """Runs the compiled graph of a model folder on the processor.
 
-    One batch is run with all threads, several side by side with one thread each, which is quicker together: only the
-    matrix products inside a graph can be shared among threads. An interpreter is used by one thread at a time (two
-    would end the process): each batch borrows one, and one more is made when all are in use.
+    One batch is run with all threads, several side by side with one thread each, be they of one call or of several
+    callers, which is quicker together: only the matrix products inside a graph can be shared among threads. An
+    interpreter is used by one thread at a time (two would end the process): each batch borrows one, and one more is
+    made when all are in use.
 
     Arguments:
         model: the content of `model.tflite`, with `SIGNATURES`.
@@ -39,7 +40,10 @@ class LiteRTEngine:
     def __init__(self, model: bytes, *, threads: int | None = None) -> None:
         self._model = model
         self._threads = threads or min(_cores(), 4)
-        self._places = threading.BoundedSemaphore(max(2, _cores()))
+        self.places = max(2, _cores())
+        self._free = threading.BoundedSemaphore(self.places)
+        self._lock = threading.Lock()
+        self._wanted = 0  # batches that run or wait for a place
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="litert")
         self._idle: dict[int, list[_Sized]] = {1: [], self._threads: []}  # by their threads
         self._idle[self._threads].append(self._interpreter(self._threads))
@@ -71,8 +75,18 @@ class LiteRTEngine:
         return (self._run_one(job, self._threads) for job in jobs)
 
     def _run_one(self, job: Job, threads: int) -> Arrays:
+        with self._lock:
+            self._wanted += 1
+            alone = self._wanted == 1
+        try:
+            return self._run_with(job, threads if alone else 1)
+        finally:
+            with self._lock:
+                self._wanted -= 1
+
+    def _run_with(self, job: Job, threads: int) -> Arrays:
         idle = self._idle[threads]
-        with self._places:
+        with self._free:
             try:
                 interpreter = idle.pop()
             except IndexError:
