@@ -13,6 +13,7 @@ from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, Demands, EngineError, Hypothesis
 from seq2seq.engine.litert import LiteRTEngine
+from seq2seq.engine.sharing import Sharing
 from seq2seq.engine.tensor_flow import TensorFlowEngine
 
 __all__ = [
@@ -24,12 +25,15 @@ __all__ = [
     "EngineError",
     "Hypothesis",
     "LiteRTEngine",
+    "Sharing",
     "TensorFlowEngine",
     "bundle",
     "load",
 ]
 
 _GRAPH = "model.tflite"
+_SHARED = 6
+"""Most hypotheses of a batch that callers of LiteRT share: beyond, padding costs more than company saves."""
 
 
 class Engine(Protocol):
@@ -72,6 +76,9 @@ class Engine(Protocol):
 def load(bundle: Bundle, engine: str = "litert", *, threads: int | None = None) -> Engine:
     """The engine that runs a model folder.
 
+    Callers of LiteRT share batches. Those of TensorFlow do not, for there the last digits of a score depend on the
+    batch; who serves many at once may wrap it: `Sharing(load(bundle, "tensorflow"), places=1, most=320)`.
+
     Arguments:
         engine: "litert" (quick, on the processor, usually with 8-bit weights) or "tensorflow" (float32, also on a GPU).
         threads: processor threads; None means all cores, at most four.
@@ -81,7 +88,8 @@ def load(bundle: Bundle, engine: str = "litert", *, threads: int | None = None) 
         BundleError: a file that it needs is missing or was altered.
     """
     if engine == "litert":
-        return LiteRTEngine(bundle.read(_GRAPH), threads=threads)
+        runner = LiteRTEngine(bundle.read(_GRAPH), threads=threads)
+        return Sharing(runner, places=runner.places, most=_SHARED)
     if engine == "tensorflow":
         return TensorFlowEngine(bundle, threads=threads)
     raise EngineError(f"An engine must be litert or tensorflow. Received: {engine!r}")

@@ -61,11 +61,10 @@ def translate(
     """See `Engine.translate`; `workers` is how many jobs `run` does at the same time."""
     _check(sources, search, wanted)
     asked = wanted or [NOTHING] * len(sources)
-    hypotheses = search.n_best if search.temperature else search.beam
     places, jobs = [], []
     for plain in (True, False):
         chosen = [row for row, each in enumerate(asked) if is_plain(search, each) == plain]
-        for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses, workers):
+        for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses(search), workers):
             rows = [chosen[place] for place in batch]
             inputs = _inputs([sources[row] for row in rows], search)
             if not plain:
@@ -110,6 +109,11 @@ def explain(run: Run, source: Sequence[int], target: Sequence[int]) -> Arrays:
     return {name: np.squeeze(value, batch_axis.get(name, 0)) for name, value in outputs.items()}
 
 
+def hypotheses(search: SearchConfig) -> int:
+    """How many hypotheses of each sentence are computed at every step."""
+    return search.n_best if search.temperature else search.beam
+
+
 def _batches(lengths: Sequence[int], beam: int, workers: int = 1) -> Iterator[list[int]]:
     """Rows of similar length together, for padding costs as much as text; enough batches for every worker."""
     scale = _BEAM / max(beam, _BEAM)
@@ -130,7 +134,7 @@ def _inputs(sources: Sequence[Sequence[int]], search: SearchConfig) -> Arrays:
     return {
         "source": _padded(sources),
         "max_length": np.array(limits, np.int32),
-        "beam": np.array([search.n_best if search.temperature else search.beam], np.int32),
+        "beam": np.array([hypotheses(search)], np.int32),
         "n_best": np.array([search.n_best], np.int32),
         "length_penalty": np.array([search.length_penalty], np.float32),
         "word_reward": np.array([search.word_reward], np.float32),
