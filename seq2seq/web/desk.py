@@ -1,4 +1,4 @@
-"""Asks the translator on behalf of the page: limits first, then a few threads of its own, each with its interpreter.
+"""Asks the translator on behalf of the page: limits first, then threads of its own.
 
 It knows texts and translations, and nothing of Gradio.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from seq2seq.explanation import Explanation
     from seq2seq.translator import Translation, Translator
 
-WORKERS = max(1, min(4, os.cpu_count() or 1))
-"""Translations at the same time; each thread holds an interpreter of its own."""
+WORKERS = 16
+"""Wishes under way at the same time: more than cores, for those that wait for the engine share batches."""
 
 
 @dataclasses.dataclass(frozen=True)
