@@ -69,7 +69,7 @@ def naive(model: bundle.Bundle, threads: int, *, predict: bool) -> Decode:
             return compiled(inputs)
 
     predictor = Predictor()
-    ratio = model.config.search.max_ratio
+    search = model.config.search
 
     def logits(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         if predict:
@@ -78,8 +78,8 @@ def naive(model: bundle.Bundle, threads: int, *, predict: bool) -> Decode:
 
     def one(source: Ids) -> list[int]:
         read, said = np.array([[*source, EOS]], np.int32), [BOS]
-        for _ in range(int(ratio * read.size) + 10):
-            best = int(logits(read, np.array([said], np.int32))[0, -1].argmax())
+        for _ in range(search.max_length or int(search.max_ratio * read.size) + 10):
+            best = EOS + int(logits(read, np.array([said], np.int32))[0, -1, EOS:].argmax())  # no padding, no start
             if best == EOS:
                 break
             said.append(best)

@@ -1,6 +1,6 @@
 """The memory of a process that translates a long file line by line: python memory.py MODEL SOURCE LINES.
 
-Prints one line of JSON for 1,000, 10,000, ... lines and for all: megabytes held and at the peak, and seconds.
+Prints one line of JSON for 1,000, 10,000, ... lines and for all: megabytes held and at the peak, and lines a second.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main(model: Path, source: Path, total: int) -> None:
     for number, _ in enumerate(translator.stream(text), start=1):
         if number == total or (number >= 1000 and str(number).strip("0") == "1"):
             seconds = time.perf_counter() - begun
-            print(json.dumps({"lines": number, "seconds": seconds} | measuring.memory()), flush=True)
+            print(json.dumps({"lines": number, "sentences_per_s": number / seconds} | measuring.memory()), flush=True)
 
 
 if __name__ == "__main__":
