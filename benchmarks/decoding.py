@@ -99,6 +99,7 @@ class Bench:
                 "repeats": self.sizes.repeats,
             },
         }
+        results["busy"] = [measuring.busy()]
         say("cold processes")
         results["cold"] = [
             measuring.cold_start(self.model, self.lines[0], self.sizes.repeats, engine=engine)
@@ -120,6 +121,7 @@ class Bench:
             results["threads"] = self.by_threads(started)
             results["naive"] = self.tutorial(started)
             results["ceiling"].append(measuring.ceilings())
+            results["busy"].append(measuring.busy())
         return results
 
     @contextlib.contextmanager

@@ -72,6 +72,22 @@ def ceilings() -> dict[str, float]:
     return dict(zip(("float32", "bfloat16"), map(float, done.stdout.split()), strict=True))
 
 
+def busy(seconds: float = 2.0) -> float | None:
+    """The share of the processors' time that anybody uses while this process waits; None where that is not told."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return None
+
+    def times() -> tuple[int, int]:
+        numbers = [int(number) for number in stat.read_text().splitlines()[0].split()[1:9]]
+        return sum(numbers), numbers[3] + numbers[4]  # all, and idle or waiting for a disk
+
+    before = times()
+    time.sleep(seconds)
+    total, idle = (after - then for after, then in zip(times(), before, strict=True))
+    return 1 - idle / max(1, total)
+
+
 def cold_start(model: Path, line: str, repeats: int, *, engine: str = "litert") -> dict[str, Any]:
     """A new process from nothing to its first translation and its end: seconds, and megabytes at its peak.
 

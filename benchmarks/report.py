@@ -34,6 +34,9 @@ def _recipe(results: dict[str, Any]) -> Iterator[str]:
         f"{dtype} {' and '.join(f'{each[dtype]:.0f}' for each in results['ceiling'])} GFLOP/s"
         for dtype in results["ceiling"][0]
     )
+    if None not in results["busy"]:
+        shares = " and ".join(f"{share:.0%}" for share in results["busy"])
+        yield f"Share of the cores that others used before and after: {shares}"
 
 
 def _tables(results: dict[str, Any]) -> Iterator[str]:

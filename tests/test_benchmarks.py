@@ -104,6 +104,7 @@ class TestDecoding:
         figures, printed, chart = run
         assert figures["machine"]["ai-edge-litert"] in printed
         assert {"command", "model", "source", "lines", "repeats", "network"} <= set(figures["recipe"])
+        assert len(figures["busy"]) == len(figures["ceiling"]) == 2
         assert all(f"| {engine} | 5 |" in printed for engine in ENGINES)
         assert chart.read_bytes().startswith(b"\x89PNG")
 
