@@ -234,9 +234,9 @@ def milliseconds(answers: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def memory(model: Path, source: Path, lines: int) -> list[dict[str, Any]]:
-    """See memory.py."""
+    """See footprint.py."""
     say(f"memory of {lines:,} lines")
-    command = [sys.executable, "memory.py", str(model), str(source), str(lines)]
+    command = [sys.executable, "footprint.py", str(model), str(source), str(lines)]
     done = subprocess.run(command, check=True, cwd=HERE, stdout=subprocess.PIPE, text=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -191,7 +191,8 @@ def _loop(z, recurrent, state, record, width):
         step = cell(now + tf.matmul(h, recurrent), State(h, c))
         row = tf.expand_dims(tf.concat(record(step), axis=-1), 0)
         rest = tf.slice(rows, [1, 0, 0], tf.stack([steps - 1, batch, width]))
-        return t + 1, step.h, step.c, tf.ensure_shape(tf.concat([rest, row], axis=0), rows.shape)
+        state = (tf.ensure_shape(new, before.shape) for new, before in ((step.h, h), (step.c, c)))
+        return t + 1, *state, tf.ensure_shape(tf.concat([rest, row], axis=0), rows.shape)
 
     rows = tf.zeros(tf.stack([steps, batch, width]), z.dtype)
     return tf.while_loop(lambda t, *_: t < steps, body, (0, *state, rows))[-1]

@@ -130,3 +130,12 @@ def test_initial_forget_gate_is_open():
     bias = model.decoder.cells[0].weights[2].numpy().reshape(4, -1)
     np.testing.assert_array_equal(bias[1], 1.0)
     np.testing.assert_array_equal(bias[[0, 2, 3]], 0.0)
+
+
+def test_predict_takes_one_sentence_and_several():
+    model = Seq2Seq(ModelConfig(embedding=5, units=6), 11)
+    source, target = np.array([[5, 6, 3]], np.int32), np.array([[2, 7]], np.int32)
+    one = model.predict((source, target), verbose=0)
+    three = model.predict((np.repeat(source, 3, 0), np.repeat(target, 3, 0)), verbose=0)
+    assert one.shape == (1, 2, 11)
+    np.testing.assert_allclose(three, np.repeat(one, 3, 0), atol=1e-5)

@@ -1,4 +1,4 @@
-"""The memory of a process that translates a long file line by line: python memory.py MODEL SOURCE LINES.
+"""The memory of a process that translates a long file line by line: python footprint.py MODEL SOURCE LINES.
 
 Prints one line of JSON for 1,000, 10,000, ... lines and for all: megabytes held and at the peak, and lines a second.
 """
