@@ -18,7 +18,7 @@ PAD, EOS = 0, 3
 MAX_SOURCE = 256
 """Most pieces of a source, end of sentence not counted."""
 
-_ROWS, _POSITIONS = 64, 64 * 20
+ROWS, _POSITIONS = 64, 64 * 20
 """Most sentences, and most source positions with padding, of a batch that is searched with a beam of `_BEAM`."""
 _BEAM = 5
 _FEW = 8  # rows that are not worth being parted
@@ -57,24 +57,30 @@ def translate(
     wanted: Sequence[Demands] = (),
     *,
     workers: int = 1,
+    rows: int = ROWS,
 ) -> list[list[Hypothesis]]:
-    """See `Engine.translate`; `workers` is how many jobs `run` does at the same time."""
+    """See `Engine.translate`.
+
+    Arguments:
+        workers: how many jobs `run` does at the same time.
+        rows: most sentences of a batch that is searched with a beam of 5 or less.
+    """
     _check(sources, search, wanted)
     asked = wanted or [NOTHING] * len(sources)
     places, jobs = [], []
     for plain in (True, False):
         chosen = [row for row, each in enumerate(asked) if is_plain(search, each) == plain]
-        for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses(search), workers):
-            rows = [chosen[place] for place in batch]
-            inputs = _inputs([sources[row] for row in rows], search)
+        for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses(search), workers, rows):
+            places.append([chosen[place] for place in batch])
+            together = [sources[row] for row in places[-1]]
+            inputs = _inputs(together, search)
             if not plain:
                 steps = int(inputs["max_length"].max())
-                inputs |= demands.inputs([sources[row] for row in rows], search, [asked[row] for row in rows], steps)
-            places.append(rows)
+                inputs |= demands.inputs(together, search, [asked[row] for row in places[-1]], steps)
             jobs.append(("translate" if plain else "constrained", inputs))
     found: list[list[Hypothesis]] = [[] for _ in sources]
-    for rows, (_, inputs), outputs in zip(places, jobs, run(jobs), strict=True):
-        for row, best in zip(rows, _hypotheses(outputs, inputs["source"], search.n_best), strict=True):
+    for batch, (_, inputs), outputs in zip(places, jobs, run(jobs), strict=True):
+        for row, best in zip(batch, _hypotheses(outputs, inputs["source"], search.n_best), strict=True):
             found[row] = best
     return found
 
@@ -114,11 +120,11 @@ def hypotheses(search: SearchConfig) -> int:
     return search.n_best if search.temperature else search.beam
 
 
-def _batches(lengths: Sequence[int], beam: int, workers: int = 1) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[int], beam: int, workers: int = 1, rows: int = ROWS) -> Iterator[list[int]]:
     """Rows of similar length together, for padding costs as much as text; enough batches for every worker."""
     scale = _BEAM / max(beam, _BEAM)
     share = max(_FEW, -(-len(lengths) // workers))
-    most_rows, most_positions = max(1, int(min(_ROWS, share) * scale)), int(_POSITIONS * scale)
+    most_rows, most_positions = max(1, int(min(rows, share) * scale)), int(_POSITIONS * scale)
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch and (len(batch) == most_rows or (len(batch) + 1) * lengths[row] > most_positions):
