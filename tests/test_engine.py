@@ -288,9 +288,8 @@ class TestBatches:
             longest = max(lengths[row] for row in batch)
             assert len(batch) <= 64
             assert len(batch) * longest <= 1280
-        assert [max(lengths[row] for row in batch) for batch in batches] == sorted(
-            max(lengths[row] for row in batch) for batch in batches
-        )
+        longest = [max(lengths[row] for row in batch) for batch in batches]
+        assert longest == sorted(longest, reverse=True)
 
     def test_every_worker_gets_a_batch_if_there_are_rows_enough(self) -> None:
         assert [len(batch) for batch in batching._batches([5] * 40, beam=5, workers=2)] == [20, 20]

@@ -121,13 +121,16 @@ def hypotheses(search: SearchConfig) -> int:
 
 
 def _batches(lengths: Sequence[int], beam: int, workers: int = 1, rows: int = ROWS) -> Iterator[list[int]]:
-    """Rows of similar length together, for padding costs as much as text; enough batches for every worker."""
+    """Rows of similar length together, for padding costs as much as text; enough batches for every worker.
+
+    The longest come first: an interpreter has to grow once, and not at every batch.
+    """
     scale = _BEAM / max(beam, _BEAM)
     share = max(_FEW, -(-len(lengths) // workers))
     most_rows, most_positions = max(1, int(min(rows, share) * scale)), int(_POSITIONS * scale)
     batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) == most_rows or (len(batch) + 1) * lengths[row] > most_positions):
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if batch and (len(batch) == most_rows or (len(batch) + 1) * lengths[batch[0]] > most_positions):
             yield batch
             batch = []
         batch.append(row)
