@@ -111,11 +111,7 @@ class Inference(tf.Module):
 
 def options(wanted: Mapping[str, tf.Tensor]) -> Options:
     """The inputs of a signature by name, as the search takes them: what has shape (1,) there is a scalar here."""
-    specs = CONSTRAINED
-    flat = {
-        name: tf.reshape(value, ()) if specs[name].shape.rank == 1 and specs[name].shape[0] == 1 else value
-        for name, value in wanted.items()
-    }
+    flat = {name: tf.reshape(value, ()) if CONSTRAINED[name].shape == (1,) else value for name, value in wanted.items()}
 
     def part(kind: Any) -> Any:
         return kind(**{name: flat[name] for name in kind._fields if name in flat})

@@ -84,8 +84,7 @@ class Searcher:
     1. All sentences are searched together, with their prefixes and required and forbidden phrases.
     2. Where the best hypothesis lacks a protected span, says a forbidden phrase with other pieces, goes on in the
        middle of a required word, or loops, its sentence is searched again with the span required, with those pieces
-       banned, or without repeats of three
-       pieces, then two, then one; at most `ROUNDS` times.
+       banned, or without repeats of three pieces, then two, then one; at most `ROUNDS` times.
     3. Of all that was found for a sentence the hypotheses with the best verdict are kept, the first of equals.
 
     Required phrases need a beam, which is widened to two more than their pieces, at most to `WIDEST`. Where pieces are
