@@ -16,7 +16,7 @@ from seq2seq.bundle import Bundle, Member
 from seq2seq.config import Config
 from seq2seq.ensemble import Ensemble
 from seq2seq.model import Seq2Seq
-from seq2seq.search import BOS, Constraints, Options, Sampling, Step, beam_search
+from seq2seq.search import BOS, Constraints, Options, Sampling, Sources, Step, beam_search
 
 ALTERNATIVES = 5
 
@@ -76,11 +76,11 @@ class Inference(tf.Module):
     def _search(self, source, wanted: Options):
         memory, state = self.model.encode(source)
 
-        def step(tokens: tf.Tensor, state: Any) -> Step:
+        def step(tokens: tf.Tensor, state: Any, memory: Any) -> Step:
             said = self.model.decode(tokens, state, memory)
             return Step(said.logits, said.attention, said.state)
 
-        named = beam_search(step, state, memory.mask, wanted)._asdict()
+        named = beam_search(step, Sources(state, memory, memory.mask), wanted)._asdict()
         record = named.pop("record")
         return named | {f"record_{name}": value for name, value in record._asdict().items()}
 

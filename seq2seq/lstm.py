@@ -12,6 +12,10 @@ import keras
 import tensorflow as tf
 
 
+SATURATED = 1e4
+"""What a gate is moved by to be 0 or 1 to the last bit."""
+
+
 class State(NamedTuple):
     """What an LSTM layer hands from one step to the next."""
 
@@ -135,9 +139,12 @@ def run(
     x = _reversed(x, mask) if reverse else x
     if training and tf.config.list_physical_devices("GPU"):
         h, *last = layer(x, mask=mask, initial_state=None if state is None else list(state))
-    else:
-        h, c = _over_time(layer, x, state, _with_gradient if training else _hidden_and_cell)
+    elif training:
+        h, c = _over_time(layer, x, state, _with_gradient)
         last = _at_end(h, mask), _at_end(c, mask)
+    else:
+        h, c = _over_time(layer, x, state, _hidden, mask)
+        last = _at_end(h, mask), c[:, 0]
     return (_reversed(h, mask) if reverse else h), State(*last)
 
 
@@ -154,11 +161,17 @@ def trace(
     return Trace(*((_reversed(each, mask) for each in steps) if reverse else steps))
 
 
-def _over_time(layer, x, state, loop):
-    """Prepares the products that need no loop, runs `loop` time-major, returns its records batch-major."""
+def _over_time(layer, x, state, loop, mask=None):
+    """Prepares the products that need no loop, runs `loop` time-major, returns its records batch-major.
+
+    With a mask the input gate is shut and the forget gate open at padding, so that the cell state stays what it was.
+    """
     kernel, recurrent, bias = _weights(layer, x.dtype)
     batch = tf.shape(x)[0]
     z = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), kernel) + bias
+    if mask is not None:
+        keep = tf.repeat(tf.constant([-SATURATED, SATURATED, 0.0, 0.0], z.dtype), layer.units)
+        z += tf.reshape(1 - tf.cast(mask, z.dtype), (-1, 1)) * keep
     z = tf.transpose(tf.reshape(z, (batch, -1, 4 * layer.units)), (1, 0, 2))  # (T, B, 4 D)
     return [tf.transpose(each, (1, 0, 2)) for each in loop(z, recurrent, *_start(layer, x, state))]
 
@@ -178,7 +191,7 @@ def _start(layer, x, state):
 
 
 def _loop(z, recurrent, state, record, width):
-    """The recurrence: what `record` keeps of each step, (T, B, width).
+    """The recurrence: what `record` keeps of each step, (T, B, width), and the last cell state.
 
     The latest step enters a buffer sized beforehand at its end and the oldest row leaves at its beginning, so after T
     steps all stand in order: two copies of the buffer a step in LiteRT, where a scattered write is six passes over it
@@ -195,20 +208,23 @@ def _loop(z, recurrent, state, record, width):
         return t + 1, *state, tf.ensure_shape(tf.concat([rest, row], axis=0), rows.shape)
 
     rows = tf.zeros(tf.stack([steps, batch, width]), z.dtype)
-    return tf.while_loop(lambda t, *_: t < steps, body, (0, *state, rows))[-1]
+    _, _, last, rows = tf.while_loop(lambda t, *_: t < steps, body, (0, *state, rows))
+    return rows, last
 
 
-def _hidden_and_cell(z, recurrent, h, c):
-    return tf.split(_loop(z, recurrent, State(h, c), lambda step: (step.h, step.c), 2 * h.shape[-1]), 2, axis=-1)
+def _hidden(z, recurrent, h, c):
+    """The hidden states, (T, B, D), and the last cell state, (1, B, D): half of what both would copy at each step."""
+    rows, last = _loop(z, recurrent, State(h, c), lambda step: (step.h,), h.shape[-1])
+    return rows, tf.expand_dims(last, 0)
 
 
 def _everything(z, recurrent, h, c):
-    return tf.split(_loop(z, recurrent, State(h, c), tuple, 6 * h.shape[-1]), 6, axis=-1)
+    return tf.split(_loop(z, recurrent, State(h, c), tuple, 6 * h.shape[-1])[0], 6, axis=-1)
 
 
 @tf.custom_gradient
 def _with_gradient(z, recurrent, h, c):
-    """`_hidden_and_cell` with backpropagation through time written out.
+    """Hidden and cell states, (T, B, D) each, with backpropagation through time written out.
 
     It records in a TensorArray, which costs a third less than `_loop` does but cannot be exported to LiteRT.
     """

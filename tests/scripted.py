@@ -59,7 +59,7 @@ def compiled() -> bytes:
         source, *wanted = inputs
         script, places = scripted(source)
 
-        def step(_, state):
+        def step(_, state, __):
             script, places, t = state  # (N, S + 1), (N, S + 1), (N, 1)
             now = tf.one_hot(tf.minimum(t[:, 0], tf.shape(script)[1] - 1), tf.shape(script)[1], dtype=tf.int32)
             said = tf.reduce_sum(script * now, axis=1)
@@ -69,7 +69,7 @@ def compiled() -> bytes:
 
         options = inference.options(dict(zip(list(specs)[1:], wanted, strict=True)))
         state = (script, places, tf.zeros(tf.stack([tf.shape(source)[0], 1]), tf.int32))
-        named = search.beam_search(step, state, source > 0, options)._asdict()
+        named = search.beam_search(step, search.Sources(state, (), source > 0), options)._asdict()
         record = named.pop("record")
         return named | {f"record_{name}": value for name, value in record._asdict().items()}
 

@@ -45,11 +45,11 @@ def markov(table):
     """A model whose next piece depends on its row and the last piece alone: (B, V, V) of scores."""
     rows = table.shape[0]
 
-    def step(tokens, state):
+    def step(tokens, state, _):
         said = tf.gather_nd(table, tf.stack([state["row"], tokens], axis=-1))
         return Step(said, tf.ones((tf.size(tokens), S)) / S, {"row": state["row"]})
 
-    return step, {"row": tf.range(rows)}, tf.ones((rows, S), tf.bool)
+    return step, search.Sources({"row": tf.range(rows)}, (), tf.ones((rows, S), tf.bool))
 
 
 @tf.function(autograph=False)
@@ -64,7 +64,7 @@ def find(table, wanted):
 
 def find_with(step, state, mask, wanted):
     """The search over any other model."""
-    return tf.function(lambda: search.beam_search(step, state, mask, wanted), autograph=False)()
+    return tf.function(lambda: search.beam_search(step, search.Sources(state, (), mask), wanted), autograph=False)()
 
 
 def random_model(seed, rows=2, scale=2.0):
@@ -202,7 +202,7 @@ def test_coverage_penalty_prefers_what_looked_everywhere():
     table[0, BOS, [4, 5]] = np.log([0.6, 0.4])
     table[0, 4, 4] = table[0, 5, 5] = 0.0
 
-    def step(tokens, state):
+    def step(tokens, state, _):
         looked = tf.where(tf.equal(tokens, 4), 0, state["t"])
         logits = tf.gather_nd(tf.constant(table), tf.stack([tf.zeros_like(tokens), tokens], axis=-1))
         return Step(logits, tf.one_hot(looked, S), {"t": state["t"] + 1})
@@ -216,11 +216,11 @@ def test_coverage_penalty_prefers_what_looked_everywhere():
 
 
 def test_coverage_ignores_padding():
-    step, state, _ = markov(tf.constant(random_model(2, rows=1)))
+    step, sources = markov(tf.constant(random_model(2, rows=1)))
     mask = tf.constant([[True, False, False]])
     found = find_with(
-        lambda tokens, state: step(tokens, state)._replace(attention=tf.one_hot(tf.zeros_like(tokens), S)),
-        state,
+        lambda tokens, state, memory: step(tokens, state, memory)._replace(attention=tf.one_hot(tf.zeros_like(tokens), S)),
+        sources.state,
         mask,
         options(limit=(5,), beta=1.0),
     )

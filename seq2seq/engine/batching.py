@@ -18,8 +18,19 @@ PAD, EOS = 0, 3
 MAX_SOURCE = 256
 """Most pieces of a source, end of sentence not counted."""
 
-ROWS, _POSITIONS = 64, 64 * 20
-"""Most sentences, and most source positions with padding, of a batch that is searched with a beam of `_BEAM`."""
+@dataclass(frozen=True)
+class Room:
+    """The most that a batch may hold."""
+
+    rows: int = 64
+    """Sentences."""
+    hypotheses: int = 320
+    """Hypotheses of all its sentences, unless a single one has more."""
+    positions: int = 64 * 20
+    """Source positions with padding, for each hypothesis of a sentence up to five."""
+
+
+ROOMY = Room()
 _BEAM = 5
 _FEW = 8  # rows that are not worth being parted
 _NEVER = -1e8  # a log-probability below this marks a place in the beam that no hypothesis took
@@ -57,20 +68,20 @@ def translate(
     wanted: Sequence[Demands] = (),
     *,
     workers: int = 1,
-    rows: int = ROWS,
+    room: Room = ROOMY,
 ) -> list[list[Hypothesis]]:
     """See `Engine.translate`.
 
     Arguments:
         workers: how many jobs `run` does at the same time.
-        rows: most sentences of a batch that is searched with a beam of 5 or less.
+        room: the most that a batch may hold.
     """
     _check(sources, search, wanted)
     asked = wanted or [NOTHING] * len(sources)
     places, jobs = [], []
     for plain in (True, False):
         chosen = [row for row, each in enumerate(asked) if is_plain(search, each) == plain]
-        for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses(search), workers, rows):
+        for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses(search), workers, room):
             places.append([chosen[place] for place in batch])
             together = [sources[row] for row in places[-1]]
             inputs = _inputs(together, search)
@@ -86,7 +97,12 @@ def translate(
 
 
 def score(
-    run: Run, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, workers: int = 1
+    run: Run,
+    sources: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]],
+    *,
+    workers: int = 1,
+    room: Room = ROOMY,
 ) -> list[tuple[float, ...]]:
     """Each target is said by force, end of sentence included, and its pieces' log-probabilities are read off."""
     search = SearchConfig(beam=1, max_length=1)
@@ -94,7 +110,7 @@ def score(
         _check(side, search, ())
     said = [(*target, EOS) for target in targets]
     longest = [max(len(source) + 1, len(target)) for source, target in zip(sources, said, strict=True)]
-    places, jobs = list(_batches(longest, 1, workers)), []
+    places, jobs = list(_batches(longest, 1, workers, room)), []
     for rows in places:
         batch = [sources[row] for row in rows]
         inputs = _inputs(batch, search) | {"max_length": np.array([len(said[row]) for row in rows], np.int32)}
@@ -120,14 +136,14 @@ def hypotheses(search: SearchConfig) -> int:
     return search.n_best if search.temperature else search.beam
 
 
-def _batches(lengths: Sequence[int], beam: int, workers: int = 1, rows: int = ROWS) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[int], beam: int, workers: int = 1, room: Room = ROOMY) -> Iterator[list[int]]:
     """Rows of similar length together, for padding costs as much as text; enough batches for every worker.
 
     The longest come first: an interpreter has to grow once, and not at every batch.
     """
-    scale = _BEAM / max(beam, _BEAM)
     share = max(_FEW, -(-len(lengths) // workers))
-    most_rows, most_positions = max(1, int(min(rows, share) * scale)), int(_POSITIONS * scale)
+    most_rows = max(1, min(room.rows, share, room.hypotheses // beam))
+    most_positions = room.positions * _BEAM // max(beam, _BEAM)
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
         if batch and (len(batch) == most_rows or (len(batch) + 1) * lengths[batch[0]] > most_positions):

@@ -16,12 +16,11 @@ import numpy as np
 
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching
-from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, first_line
+from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, Room, first_line
 
 SIGNATURES = ("translate", "constrained", "explain")
-ROWS = 4
-"""Most sentences of a batch: what their hypotheses need must stay in a core's own cache. With 64 a beam of 5 took
-half as long again."""
+ROOM = Room(rows=20, hypotheses=40)
+"""What a batch needs must stay in a core's own cache: with 64 sentences a beam of 5 took half as long again."""
 
 
 class LiteRTEngine:
@@ -62,11 +61,11 @@ class LiteRTEngine:
         self, sources: Sequence[Sequence[int]], search: SearchConfig, demands: Sequence[Demands] = ()
     ) -> list[list[Hypothesis]]:
         """See `Engine`."""
-        return batching.translate(self._run, sources, search, demands, workers=self._threads, rows=ROWS)
+        return batching.translate(self._run, sources, search, demands, workers=self._threads, room=ROOM)
 
     def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
         """See `Engine`."""
-        return batching.score(self._run, sources, targets, workers=self._threads)
+        return batching.score(self._run, sources, targets, workers=self._threads, room=ROOM)
 
     def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
         """See `Engine`."""

@@ -1,4 +1,4 @@
-"""Beam search over `step(tokens, state) -> Step(logits, attention, state)`.
+"""Beam search over `step(tokens, state, memory) -> Step(logits, attention, state)`.
 
 It owns which hypotheses are kept, how they are ranked and when to stop; it knows no Keras and no model, only a
 function that scores the next piece.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from seq2seq.search.beam import beam_search
 from seq2seq.search.constraints import Constraints
 from seq2seq.search.sampling import Sampling
-from seq2seq.search.state import BOS, EOS, NEVER, PAD, UNK, Hypotheses, Options, Record, Step
+from seq2seq.search.state import BOS, EOS, NEVER, PAD, UNK, Hypotheses, Options, Record, Sources, Step
 
 __all__ = [
     "BOS",
@@ -22,6 +22,7 @@ __all__ = [
     "Options",
     "Record",
     "Sampling",
+    "Sources",
     "Step",
     "beam_search",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from seq2seq.search import constraints as rules
-from seq2seq.search import penalties, sampling
+from seq2seq.search import penalties, sampling, waves
 from seq2seq.search.state import (
     BOS,
     EOS,
@@ -21,23 +21,25 @@ from seq2seq.search.state import (
     BeamState,
     Hypotheses,
     Options,
+    Outcome,
     Record,
+    Sources,
     Step,
     append,
     by_row,
-    in_order,
     pick,
     prepend,
     top,
 )
 
 
-def beam_search(step: Callable[[tf.Tensor, Any], Step], state: Any, mask: tf.Tensor, options: Options) -> Hypotheses:
+def beam_search(step: Callable[[tf.Tensor, Any, Any], Step], sources: Sources, options: Options) -> Hypotheses:
     """The K most probable hypotheses that a beam of K finds.
 
         1. every hypothesis is continued by its K best pieces; an ended one stays as it is
         2. of these K * K, the K with the highest log-probability go on
-        3. a row stops when all have ended, or when `n_best` have ended with scores that no other can reach any more
+        3. a row stops when all have ended, or when `n_best` have ended with scores that no other can reach any more;
+           it leaves, and the others go on in a smaller batch
         4. they are ranked by
            log-probability / ((5 + length) / 6)^alpha + gamma length + beta * sum_s log min(1, sum_t attention(t, s))
 
@@ -46,29 +48,33 @@ def beam_search(step: Callable[[tf.Tensor, Any], Step], state: Any, mask: tf.Ten
     it in the batch.
 
     Args:
-        step: scores the next piece of B K hypotheses.
-        state: what `step` starts from, a nest of tensors that start with B.
-        mask: True at source pieces, (B, S).
+        step: scores the next piece of B K hypotheses, from their last pieces (B K,), the state and the memory.
+        sources: what the search starts from.
         options: sizes, penalties, and what must or must not be said.
 
     Returns:
         `Hypotheses`.
     """
+
+    def going(now: BeamState, _: Outcome) -> tf.Tensor:
+        return tf.logical_not(tf.reduce_all(waves.stopped(now)))
+
+    def most_going(now: BeamState) -> tf.Tensor:
+        return 4 * tf.reduce_sum(tf.cast(waves.stopped(now), tf.int32)) < tf.size(now.rows)
+
+    def wave(now: BeamState, outcome: Outcome) -> tuple[BeamState, Outcome]:
+        """Steps until some row has stopped."""
+        own = waves.of_rows(options, now.rows)
+        (now,) = tf.while_loop(most_going, lambda now: (_advance(step, now, own),), (now,))
+        return waves.going(now), waves.kept(outcome, now)
+
+    start = _first(sources, options)
+    return _ranked(waves.loop(going, wave, start, waves.first(start)), options)
+
+
+def _first(sources: Sources, options: Options) -> BeamState:
     total = tf.reduce_max(options.max_length)
-
-    def going(now: BeamState) -> tf.Tensor:
-        return tf.logical_and(now.t < total, tf.logical_not(tf.reduce_all(now.done)))
-
-    def body(now: BeamState) -> tuple[BeamState]:
-        return (_advance(step, now, options),)
-
-    (last,) = tf.while_loop(going, body, (_first(state, mask, options, total),))
-    record = Record(*(in_order(each, last.t) for each in last.record))
-    return _ranked(last._replace(record=record), options)
-
-
-def _first(state, mask, options: Options, total) -> BeamState:
-    batch, beam = tf.shape(mask)[0], options.beam
+    batch, beam = tf.shape(sources.mask)[0], options.beam
     shape = tf.stack([batch, beam])
     places = tf.range(beam)
     empty = tf.zeros(tf.stack([total, batch, beam]), tf.int32)
@@ -78,12 +84,14 @@ def _first(state, mask, options: Options, total) -> BeamState:
         alike = tf.where(options.sampling.temperature > 0, tf.zeros_like(alike), alike)
     return BeamState(
         t=tf.constant(0),
+        rows=tf.range(batch),
         tokens=tf.fill(shape, BOS),
         log_probs=tf.zeros(shape) + alike,
         lengths=tf.zeros(shape, tf.int32),
-        done=tf.zeros(shape, tf.bool),
-        coverage=by_row(tf.gather(1.0 - tf.cast(mask, tf.float32), rows), batch, beam),
-        model=tf.nest.map_structure(lambda x: tf.gather(x, rows), state),
+        done=tf.fill(shape, total < 1),
+        coverage=by_row(tf.gather(1.0 - tf.cast(sources.mask, tf.float32), rows), batch, beam),
+        memory=sources.memory,
+        model=tf.nest.map_structure(lambda x: tf.gather(x, rows), sources.state),
         past=() if options.constraints is None else rules.first(options.constraints, total, rows),
         record=Record(empty, empty + places, tf.cast(empty, tf.float32)),
     )
@@ -91,7 +99,7 @@ def _first(state, mask, options: Options, total) -> BeamState:
 
 def _advance(step, now: BeamState, options: Options) -> BeamState:
     batch, beam = tf.shape(now.tokens)[0], options.beam
-    said = step(tf.reshape(now.tokens, (-1,)), now.model)
+    said = step(tf.reshape(now.tokens, (-1,)), now.model, now.memory)
     pieces, log_probs, met = _continuations(said.logits, now, options)  # (B, K, M), and (B K, M, C)
     choice = _choose(log_probs, met, options)
     each = tf.shape(pieces)[2]
@@ -109,7 +117,7 @@ def _advance(step, now: BeamState, options: Options) -> BeamState:
 
     coverage = tf.reshape(now.coverage + seen, tf.stack([batch * beam, -1]))
     coverage = tf.ensure_shape(by_row(chosen(coverage), batch, beam), now.coverage.shape)
-    return BeamState(
+    return now._replace(
         t=now.t + 1,
         tokens=tokens,
         log_probs=log_probs,
@@ -209,17 +217,17 @@ def _remembered(past, tokens, met, chosen):
     )
 
 
-def _ranked(last: BeamState, options: Options) -> Hypotheses:
+def _ranked(last: Outcome, options: Options) -> Hypotheses:
+    batch, beam = tf.shape(last.lengths)[0], options.beam
     scores = penalties.score(last.log_probs, last.lengths, last.coverage, options)
     keys = scores
     if options.constraints is not None:  # what was cut before it said what is required comes last
-        rows = _rows(tf.shape(scores)[0], options.beam)
-        unmet = tf.logical_not(rules.all_met(tf.expand_dims(last.past.met, 1), rows, options.constraints))
-        keys += NEVER * tf.reshape(tf.cast(unmet, tf.float32), tf.shape(scores))
-    order = tf.math.top_k(keys, options.beam)[1]
-    tokens = _replay(last, order)
+        met = rules.all_met(last.met, tf.range(batch), options.constraints)
+        keys += NEVER * tf.cast(tf.logical_not(met), tf.float32)
+    order = tf.math.top_k(keys, beam)[1]
+    tokens = _replay(last.record, order)
     finished = tf.reduce_any(tf.equal(tokens, EOS), axis=-1)
-    places = tf.reshape(tf.expand_dims(tf.range(tf.shape(order)[0]) * options.beam, 1) + order, (-1,))
+    places = tf.reshape(tf.expand_dims(tf.range(batch) * beam, 1) + order, (-1,))
     coverage = tf.gather(tf.reshape(last.coverage, tf.stack([-1, tf.shape(last.coverage)[2]])), places)
     return Hypotheses(
         tokens=tokens,
@@ -227,19 +235,19 @@ def _ranked(last: BeamState, options: Options) -> Hypotheses:
         scores=pick(scores, order),
         log_probs=pick(last.log_probs, order),
         finished=tf.cast(finished, tf.int32),
-        coverage=by_row(coverage, tf.shape(order)[0], options.beam),
+        coverage=by_row(coverage, batch, beam),
         record=last.record,
     )
 
 
-def _replay(last: BeamState, order):
+def _replay(record: Record, order):
     """Follows every final hypothesis back through the record, (B, K, T)."""
 
     def body(t, places, tokens):
-        said, parents = (tf.squeeze(tf.gather(each, tf.reshape(t, (1,))), 0) for each in last.record[:2])
+        said, parents = (tf.squeeze(tf.gather(each, tf.reshape(t, (1,))), 0) for each in record[:2])
         return t - 1, pick(parents, places), prepend(tokens, pick(said, places))
 
-    start = (last.t - 1, order, tf.zeros_like(last.record.tokens))
+    start = (tf.shape(record.tokens)[0] - 1, order, tf.zeros_like(record.tokens))
     _, _, tokens = tf.while_loop(lambda t, *_: t >= 0, body, start)
     return tf.transpose(tokens, (1, 2, 0))
 

@@ -56,17 +56,40 @@ class Record(NamedTuple):
     """Its log-probability so far, (T, B, K)."""
 
 
+class Sources(NamedTuple):
+    """What is known of B sources before the first step."""
+
+    state: Any
+    """What hypotheses start from, a nest of tensors that start with B."""
+    memory: Any
+    """What all hypotheses of a source share and no step changes, likewise."""
+    mask: tf.Tensor
+    """True at source pieces, (B, S)."""
+
+
 class BeamState(NamedTuple):
     """What goes round the loop."""
 
     t: tf.Tensor  # ()
+    rows: tf.Tensor  # (B,) which rows these are of those that the search began with
     tokens: tf.Tensor  # (B, K) the last piece of each hypothesis
     log_probs: tf.Tensor  # (B, K)
     lengths: tf.Tensor  # (B, K) pieces, end of sentence included
     done: tf.Tensor  # (B, K) ended, at the row's limit, or in a row that has stopped
     coverage: tf.Tensor  # (B, K, S) attention so far; 1 at padding
+    memory: Any  # nest of (B, ...)
     model: Any  # nest of (B K, ...)
     past: Any  # what constraints remember of each hypothesis, nest of (B K, ...); () without constraints
+    record: Record
+
+
+class Outcome(NamedTuple):
+    """What has become of each row once it stopped."""
+
+    log_probs: tf.Tensor  # (B, K)
+    lengths: tf.Tensor  # (B, K)
+    coverage: tf.Tensor  # (B, K, S)
+    met: Any  # (B, K, C) as in `Past`; () without constraints
     record: Record
 
 
