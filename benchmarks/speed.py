@@ -50,7 +50,7 @@ def training(path: Path, lines: Sequence[str], repeats: int) -> dict[str, Any]:
     """Target tokens a second of the compiled training step, padding not counted, on real text."""
     import numpy as np
 
-    from seq2seq import Tokenizer, batches, bundle, inference
+    from seq2seq import Tokenizer, batches, bundle, inference, optimizer
     from seq2seq import training as loop
 
     opened = bundle.load(path)
@@ -60,7 +60,7 @@ def training(path: Path, lines: Sequence[str], repeats: int) -> dict[str, Any]:
     pairs = batches.Pairs(side, side)
     plan = batches.plan(pairs, opened.config.training.batch_tokens, seed=1)
     made = [batches.batch(pairs, rows) for rows in plan[: repeats + 2]]
-    adam = loop.optimizer(opened.config.training, 1000)
+    adam = optimizer.adam(opened.config.training, 1000)
     adam.build(model.trainable_variables)
     step = loop.step_function(model, adam, opened.config.training)
     for batch in made[:2]:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-
 SATURATED = 1e4
 """What a gate is moved by to be 0 or 1 to the last bit."""
 

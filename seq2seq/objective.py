@@ -52,6 +52,33 @@ def smoothed_cross_entropy(logits: tf.Tensor, target: tf.Tensor, smoothing: floa
     return smoothed, tf.stop_gradient(likelihood)
 
 
+def divergence(first: tf.Tensor, second: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """How far two predictions of each piece are apart: KL(p || q) + KL(q || p) = sum (p - q) (log p - log q).
+
+    Args:
+        first, second: the logits of p and of q, (..., V).
+        target: piece ids, (...); 0 is padding and costs nothing.
+
+    Returns:
+        (...) in nats, float32.
+    """
+
+    @tf.custom_gradient
+    def apart(a: tf.Tensor, b: tf.Tensor) -> Any:
+        log_p, log_q = tf.nn.log_softmax(a), tf.nn.log_softmax(b)
+        p, q, ratio = tf.exp(log_p), tf.exp(log_q), log_p - log_q
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            upstream = tf.expand_dims(upstream, -1)
+            by_a, by_b = (x * (ratio - tf.reduce_sum(x * ratio, axis=-1, keepdims=True)) for x in (p, q))
+            return upstream * (p - q + by_a), upstream * (q - p - by_b)
+
+        return tf.reduce_sum((p - q) * ratio, axis=-1), gradient
+
+    mask = tf.cast(tf.not_equal(target, PAD), tf.float32)
+    return mask * apart(tf.cast(first, tf.float32), tf.cast(second, tf.float32))
+
+
 class Smoothed(keras.losses.Loss):
     """`smoothed_cross_entropy` for `compile`: the mean over the pieces that are not padding."""
 

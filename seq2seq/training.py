@@ -5,6 +5,7 @@ It owns the order of steps and what survives a crash; it does not know text, BLE
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,8 @@ from seq2seq import batches, checkpoint
 from seq2seq.batches import Pairs
 from seq2seq.config import TrainingConfig
 from seq2seq.model import Seq2Seq
-from seq2seq.objective import WarmUp, perplexity, smoothed_cross_entropy
+from seq2seq.objective import divergence, perplexity, smoothed_cross_entropy
+from seq2seq.optimizer import MovingAverage, adam
 
 Evaluate = Callable[[Seq2Seq], dict[str, float]]
 
@@ -63,52 +65,42 @@ def precision(wanted: str) -> str:
     return "mixed_bfloat16"
 
 
-class FusedAdam(keras.optimizers.Adam):
-    """Keras' Adam with TensorFlow's one-kernel update: the same numbers, read and written once instead of ten times."""
+def losses(model: Seq2Seq, batch: Sequence[tf.Tensor], config: TrainingConfig) -> tuple[tf.Tensor, tf.Tensor]:
+    """Loss and negative log-likelihood of each piece of a `Batch` in training, (B, T).
 
-    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
-        index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations.value + 1, tf.float32)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=tf.pow(self.beta_1, step),
-            beta2_power=tf.pow(self.beta_2, step),
-            lr=tf.cast(learning_rate, tf.float32),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=tf.convert_to_tensor(gradient),
-        )
+    With R-Drop each pair is read twice, with other dropout, and the two predictions are drawn towards each other:
 
+        loss = (loss_1 + loss_2) / 2 + alpha / 4 * (KL(p_1 || p_2) + KL(p_2 || p_1))
 
-def optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
-    """Adam under the schedule of `config`, for a run of this many steps."""
-    schedule = WarmUp(
-        config.learning_rate,
-        config.final_learning_rate,
-        warmup=min(config.warmup_steps, max(1, steps // 4)),
-        total=steps,
-        decay=config.schedule,
-    )
-    return FusedAdam(schedule, beta_2=0.998, epsilon=1e-8)
+    Source: Liang et al. 2021 (R-Drop), equations 1 to 3, halved so that the learning rate means the same.
+    """
+    source, before, target = (tf.concat([x, x], axis=0) for x in batch) if config.r_drop else batch
+    logits = model((source, before), training=True)
+    loss, likelihood = smoothed_cross_entropy(logits, target, config.label_smoothing)
+    if not config.r_drop:
+        return loss, likelihood
+    loss, likelihood = (tf.add_n(tf.split(x, 2)) / 2 for x in (loss, likelihood))
+    first, second = tf.split(logits, 2)
+    return loss + config.r_drop / 4 * divergence(first, second, batch[2]), likelihood
 
 
-def step_function(model: Seq2Seq, adam: keras.optimizers.Optimizer, config: TrainingConfig) -> Callable[..., Any]:
+def step_function(
+    model: Seq2Seq, adam: keras.optimizers.Optimizer, config: TrainingConfig, average: MovingAverage | None = None
+) -> Callable[..., Any]:
     """One compiled training step: a `Batch` in; sums of loss and likelihood, tokens and gradient norm out."""
     spec = tf.TensorSpec((None, None), tf.int32)
 
     @tf.function(input_signature=[spec, spec, spec], autograph=False)
-    def step(source, target_in, target_out):
-        tokens = tf.reduce_sum(tf.cast(tf.not_equal(target_out, 0), tf.float32))
+    def step(*batch):
+        tokens = tf.reduce_sum(tf.cast(tf.not_equal(batch[2], 0), tf.float32))
         with tf.GradientTape() as tape:
-            logits = model((source, target_in), training=True)
-            loss, likelihood = smoothed_cross_entropy(logits, target_out, config.label_smoothing)
+            loss, likelihood = losses(model, batch, config)
             total = tf.reduce_sum(loss) / tokens
         weights = [weight.value for weight in model.trainable_variables]
         gradients, norm = tf.clip_by_global_norm(tape.gradient(total, weights), config.clip_norm)
         adam.apply(gradients, model.trainable_variables)
+        if average is not None:
+            average.update(adam.iterations.value)
         return tf.stack([tf.reduce_sum(loss), tf.reduce_sum(likelihood), tokens]), norm
 
     return step
@@ -165,11 +157,13 @@ class Trainer:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         steps = len(self._plan(train, 0)) * self.config.epochs
-        self.optimizer = optimizer(self.config, steps)
+        self.optimizer = adam(self.config, steps)
         self.optimizer.build(self.model.trainable_variables)
+        decay = self.config.moving_average
+        self.average = MovingAverage(self.model.trainable_variables, decay) if decay else None
         if resume and (self.folder / LATEST).exists():
             self._load()
-        step = step_function(self.model, self.optimizer, self.config)
+        step = step_function(self.model, self.optimizer, self.config, self.average)
         with _StopSignals() as stop:
             self.callbacks.on_train_begin({"epochs": self.config.epochs, "steps": steps})
             while self.standing.epoch < self.config.epochs and not self._stalled():
@@ -215,6 +209,15 @@ class Trainer:
                 saved = begun = time.monotonic()
 
     def _finish_epoch(self, valid: Pairs) -> None:
+        with self.average.in_place() if self.average else contextlib.nullcontext():
+            entry = self._judge_epoch(valid)
+        self._save()
+        for file in self.folder.glob("epoch-*.safetensors"):
+            if file not in [self._file(epoch) for epoch in self.standing.best(self.config.average)]:
+                file.unlink()
+        self.callbacks.on_epoch_end(self.standing.epoch - 1, entry)
+
+    def _judge_epoch(self, valid: Pairs) -> dict[str, float]:
         now = self.standing
         entry = {
             "loss": now.sums[0] / now.sums[2],
@@ -226,14 +229,9 @@ class Trainer:
         }
         now.history.append(entry)
         now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
-        keep = now.best(self.config.average)
-        if now.epoch in keep:
+        if now.epoch in now.best(self.config.average):
             checkpoint.save(self._file(now.epoch), checkpoint.by_path(self.model.weights))
-        self._save()
-        for file in self.folder.glob("epoch-*.safetensors"):
-            if file not in [self._file(epoch) for epoch in keep]:
-                file.unlink()
-        self.callbacks.on_epoch_end(now.epoch - 1, entry)
+        return entry
 
     def _stalled(self) -> bool:
         best = self.standing.best(1)
@@ -244,7 +242,8 @@ class Trainer:
 
     def _variables(self) -> dict[str, Any]:
         # model.variables, not weights: the states of the dropout seeds are what makes a resumed run exact.
-        return checkpoint.by_place([*self.model.variables, *self.optimizer.variables])
+        average = self.average.variables if self.average else []
+        return checkpoint.by_place([*self.model.variables, *self.optimizer.variables, *average])
 
     def _save(self) -> None:
         checkpoint.save(self.folder / LATEST, self._variables(), asdict(self.standing))

@@ -219,7 +219,7 @@ def test_coverage_ignores_padding():
     step, sources = markov(tf.constant(random_model(2, rows=1)))
     mask = tf.constant([[True, False, False]])
     found = find_with(
-        lambda tokens, state, memory: step(tokens, state, memory)._replace(attention=tf.one_hot(tf.zeros_like(tokens), S)),
+        lambda tokens, state, _: step(tokens, state, _)._replace(attention=tf.one_hot(tf.zeros_like(tokens), S)),
         sources.state,
         mask,
         options(limit=(5,), beta=1.0),

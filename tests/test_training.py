@@ -12,7 +12,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
-from seq2seq import batches, checkpoint, training  # noqa: E402
+from seq2seq import batches, checkpoint, optimizer, training  # noqa: E402
 from seq2seq.batches import Pairs, Side  # noqa: E402
 from seq2seq.config import ModelConfig, TrainingConfig  # noqa: E402
 from seq2seq.model import Seq2Seq  # noqa: E402
@@ -62,20 +62,24 @@ def weights(made: Trainer) -> list[np.ndarray]:
     return [weight.numpy() for weight in made.model.weights]
 
 
+@pytest.mark.parametrize("changes", [{}, {"moving_average": 0.9, "r_drop": 2.0}], ids=["plain", "r_drop"])
 @pytest.mark.parametrize("stops", [[1], [2, 3]], ids=str)
-def test_a_resumed_run_ends_with_the_same_weights(tmp_path, stops):
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path, stops, changes):
     pairs = corpus()
-    whole = trainer(tmp_path / "whole")
+    whole = trainer(tmp_path / "whole", **changes)
     history = whole.run(pairs, pairs).history
     for after in stops:
-        stopped = trainer(tmp_path / "parts", callbacks=[Stop(after)])
+        stopped = trainer(tmp_path / "parts", callbacks=[Stop(after)], **changes)
         with pytest.raises(Interrupted):
             stopped.run(pairs, pairs, resume=True)
     keras.utils.set_random_seed(99)  # whatever another process did to the global seed must not matter
-    resumed = trainer(tmp_path / "parts")
+    resumed = trainer(tmp_path / "parts", **changes)
     again = resumed.run(pairs, pairs, resume=True).history
     for one, other in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(one, other)
+    if changes:
+        for one, other in zip(whole.average.variables, resumed.average.variables, strict=True):
+            np.testing.assert_array_equal(one.numpy(), other.numpy())
     assert [entry["loss"] for entry in history] == pytest.approx([entry["loss"] for entry in again], rel=1e-12)
 
 
@@ -107,6 +111,40 @@ def test_the_best_epochs_are_kept_and_averaged(tmp_path):
     for name, array in mean.items():
         np.testing.assert_allclose(array, (two[name] + four[name]) / 2, atol=1e-7)
     assert set(mean) == {weight.path for weight in made.model.weights}
+
+
+def test_what_is_judged_and_kept_is_the_moving_average(tmp_path):
+    judged = []
+    made = trainer(tmp_path, epochs=1, moving_average=0.9)
+    made.evaluate = lambda model: judged.append([w.numpy() for w in model.weights]) or {"bleu": 1.0}
+    made.run(corpus(), corpus())
+    kept = made.averaged([1])
+    for weight, average, seen in zip(made.model.weights, made.average.variables, judged[0], strict=True):
+        np.testing.assert_array_equal(seen, average.numpy())
+        np.testing.assert_allclose(kept[weight.path], seen, atol=1e-7)
+    assert any(np.abs(w.numpy() - seen).max() > 1e-4 for w, seen in zip(made.model.weights, judged[0], strict=True))
+
+
+def test_r_drop_of_a_network_without_dropout_is_the_plain_loss():
+    keras.utils.set_random_seed(1)
+    rates = dict.fromkeys(("dropout", "embedding_dropout", "readout_dropout"), 0.0)
+    model = Seq2Seq(ModelConfig(embedding=5, units=8, **rates), V)
+    batch = [tf.constant(block) for block in batches.batch(corpus(4), np.arange(4))]
+    plain, twice = (training.losses(model, batch, settings(r_drop=alpha)) for alpha in (0.0, 5.0))
+    for one, other in zip(plain, twice, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_r_drop_adds_what_two_readings_disagree_by():
+    model = network()
+    batch = [tf.constant(block) for block in batches.batch(corpus(4), np.arange(4))]
+    totals = []
+    for alpha in (1e-9, 4.0):
+        keras.utils.set_random_seed(1)
+        same = network()
+        same.set_weights(model.get_weights())
+        totals.append(float(tf.reduce_sum(training.losses(same, batch, settings(r_drop=alpha))[0])))
+    assert totals[1] > totals[0] + 1e-3
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path):
@@ -159,7 +197,7 @@ def test_the_step_scales_by_tokens_not_by_padding():
     for batch in (made, wider):
         fresh = network()
         config = settings(label_smoothing=0.0)
-        adam = training.optimizer(config, 10)
+        adam = optimizer.adam(config, 10)
         adam.build(fresh.trainable_variables)
         sums, norm = training.step_function(fresh, adam, config)(*batch)
         losses.append((float(sums[2]), float(norm)))

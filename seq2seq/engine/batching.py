@@ -18,6 +18,7 @@ PAD, EOS = 0, 3
 MAX_SOURCE = 256
 """Most pieces of a source, end of sentence not counted."""
 
+
 @dataclass(frozen=True)
 class Room:
     """The most that a batch may hold."""

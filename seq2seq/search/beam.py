@@ -165,11 +165,13 @@ def _continuations(logits, now: BeamState, options: Options):
 
 def _drawn(allowed, best, pieces, t, options: Options):
     """Where pieces are drawn, each hypothesis has one continuation."""
-    piece = tf.expand_dims(sampling.draw(allowed, t, options.sampling), 1)
-    value = pick(allowed, piece)
-    others = tf.cast(tf.minimum(tf.range(tf.shape(pieces)[1]), 1), tf.float32) * NEVER
-    drawing = options.sampling.temperature > 0
-    return tf.where(drawing, value + others, best), tf.where(drawing, piece, pieces)
+
+    def drawn():
+        piece = tf.expand_dims(sampling.draw(allowed, t, options.sampling), 1)
+        others = tf.cast(tf.minimum(tf.range(tf.shape(pieces)[1]), 1), tf.float32) * NEVER
+        return pick(allowed, piece) + others, piece + tf.zeros_like(pieces)
+
+    return tf.cond(options.sampling.temperature > 0, drawn, lambda: (best, pieces))
 
 
 def _with_needed(allowed, best, pieces, past, options: Options):

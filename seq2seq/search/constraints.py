@@ -68,9 +68,13 @@ def restrict(logits: tf.Tensor, t: tf.Tensor, past: Past, rows: tf.Tensor, const
     length = tf.shape(constraints.prefix)[1]
     now = tf.gather(constraints.prefix, tf.minimum(t, length - 1), axis=1)
     now = tf.gather(tf.where(t < length, now, PAD), rows)
-    other = tf.not_equal(tf.expand_dims(tf.range(tf.shape(logits)[1]), 0), tf.expand_dims(now, 1))
-    forced = logits + NEVER * tf.cast(other, tf.float32)
-    return tf.where(tf.expand_dims(tf.equal(now, PAD), 1), allowed, forced)
+    free = tf.expand_dims(tf.equal(now, PAD), 1)
+
+    def forced() -> tf.Tensor:
+        other = tf.not_equal(tf.expand_dims(tf.range(tf.shape(logits)[1]), 0), tf.expand_dims(now, 1))
+        return tf.where(free, allowed, logits + NEVER * tf.cast(other, tf.float32))
+
+    return tf.cond(tf.reduce_all(free), lambda: allowed, forced)
 
 
 def needed(past: Past, rows: tf.Tensor, constraints: Constraints) -> tf.Tensor:

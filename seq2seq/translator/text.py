@@ -5,6 +5,7 @@ It knows scripts, punctuation and white space; it does not know what happens to 
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -181,6 +182,7 @@ def words(text: str) -> list[str]:
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def is_spaceless(character: str) -> bool:
     """Whether it is of a script that puts no space between words or sentences."""
     return any(first <= character <= last for first, last in _SPACELESS)

@@ -1,0 +1,95 @@
+"""How weights follow their gradients: Adam under a schedule, and the moving average of where they have been.
+
+It owns the update of weights; it does not know what they are weights of or where gradients come from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+import keras
+import tensorflow as tf
+
+from seq2seq.config import TrainingConfig
+from seq2seq.objective import WarmUp
+
+EVERY = 8
+"""Steps between two updates of a moving average: each reads all weights, and eight at once are worth the same."""
+
+
+class FusedAdam(keras.optimizers.Adam):
+    """Keras' Adam with TensorFlow's one-kernel update: the same numbers, read and written once instead of ten times."""
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=tf.cast(learning_rate, tf.float32),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.convert_to_tensor(gradient),
+        )
+
+
+def adam(config: TrainingConfig, steps: int) -> FusedAdam:
+    """Adam under the schedule of `config`, for a run of this many steps."""
+    schedule = WarmUp(
+        config.learning_rate,
+        config.final_learning_rate,
+        warmup=min(config.warmup_steps, max(1, steps // 4)),
+        total=steps,
+        decay=config.schedule,
+    )
+    return FusedAdam(schedule, beta_2=0.998, epsilon=1e-8)
+
+
+class MovingAverage:
+    """The exponential moving average of weights w over the steps of training.
+
+        a = m a + (1 - m) w,  m = min(decay, (1 + t) / (10 + t)) after t steps, so that the start is soon forgotten
+
+    It translates better than the weights of any one step, for it is at rest while they still jump about.
+
+    Arguments:
+        weights: Keras variables.
+        decay: of one step; 0.999 looks back a thousand steps.
+    """
+
+    def __init__(self, weights: Iterable[keras.Variable], decay: float) -> None:
+        self._weights, self._decay = list(weights), decay
+        self.variables = [
+            keras.Variable(weight.numpy(), trainable=False, name=f"average_{place}", dtype=weight.dtype)
+            for place, weight in enumerate(self._weights)
+        ]
+
+    def update(self, steps: tf.Tensor) -> None:
+        """Follows the weights; `steps` have been done, and every eighth one counts."""
+
+        def follow() -> tf.Tensor:
+            t = tf.cast(steps, tf.float32)
+            rate = 1.0 - tf.minimum(self._decay, (1.0 + t) / (10.0 + t)) ** EVERY
+            for average, weight in zip(self.variables, self._weights, strict=True):
+                value = average.value
+                tf.raw_ops.ResourceApplyGradientDescent(var=value.handle, alpha=rate, delta=value - weight.value)
+            return tf.constant(True)
+
+        tf.cond(tf.equal(steps % EVERY, 0), follow, lambda: tf.constant(False))
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """While entered, the weights are their average."""
+        own = [weight.numpy() for weight in self._weights]
+        for weight, average in zip(self._weights, self.variables, strict=True):
+            weight.assign(average.value)
+        try:
+            yield
+        finally:
+            for weight, value in zip(self._weights, own, strict=True):
+                weight.assign(value)
