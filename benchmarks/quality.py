@@ -2,9 +2,9 @@
 
     python benchmarks/quality.py runs/one runs/two runs/three --source test.en --reference test.de
 
-Each model translates with its engine for processors and its own search settings. Three scores: sacreBLEU's BLEU and chrF, cased
-and detokenised, which are what a reader sees; and `lc-tok`, the convention of the Multi30k papers: lower-cased BLEU of
-output and reference after sacremoses' normalisation and tokenisation, with sacreBLEU's own tokenisation off.
+Each model translates with its engine for processors and its own search settings. Three scores: sacreBLEU's BLEU and
+chrF, cased and detokenised, which are what a reader sees; and `lc-tok`, the convention of the Multi30k papers:
+lower-cased BLEU of output and reference after sacremoses' normalisation and tokenisation, with sacreBLEU's own off.
 """
 
 from __future__ import annotations
