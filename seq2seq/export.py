@@ -17,13 +17,12 @@ from typing import Any
 import tensorflow as tf
 
 from seq2seq import inference
-from seq2seq.bundle import Bundle
+from seq2seq.bundle import SIGNATURES, Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.inference import Inference
 from seq2seq.tokenizer import EOS
 
 MAX_SOURCE = 256
-SIGNATURES = ("translate", "constrained", "explain")
 
 
 class ExportError(ValueError):

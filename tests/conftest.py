@@ -32,3 +32,19 @@ def corpora() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("SEQ2SEQ_DATA names no folder of corpora")
     return Path(folder)
+
+
+@pytest.fixture
+def run(monkeypatch, capfdbinary):
+    """Runs a command line in this process; gives exit code, stdout and stderr."""
+    from seq2seq import cli
+    from seq2seq.cli import streams
+
+    monkeypatch.setattr(streams, "silence", lambda: None)
+
+    def run(*argv: object) -> tuple[int, str, str]:
+        code = cli.run([str(word) for word in argv])
+        out, err = capfdbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return run

@@ -11,27 +11,14 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from seq2seq import bundle, cli
-from seq2seq.cli import shell, streams
+from seq2seq import bundle
+from seq2seq.cli import shell
 from seq2seq.config import Config
 
 
 @pytest.fixture(autouse=True)
 def shortcuts(monkeypatch):
-    monkeypatch.setattr(streams, "silence", lambda: None)
     monkeypatch.setattr(shell, "import_tensorflow", lambda: None)
-
-
-@pytest.fixture
-def run(capfdbinary):
-    """Runs a command line; gives exit code, stdout and stderr."""
-
-    def run(*argv: object) -> tuple[int, str, str]:
-        code = cli.run([str(word) for word in argv])
-        out, err = capfdbinary.readouterr()
-        return code, out.decode(), err.decode()
-
-    return run
 
 
 @pytest.fixture

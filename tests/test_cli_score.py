@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import scripted
 
-from seq2seq import SearchConfig, cli
-from seq2seq.cli import streams
+from seq2seq import SearchConfig
 from seq2seq.engine import EngineError
 from seq2seq.translator import Score, TranslationError, Translator
 
@@ -25,19 +24,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def translator(model: Path) -> Translator:
     return Translator.load(model)
-
-
-@pytest.fixture
-def run(monkeypatch, capfdbinary):
-    """Runs a command line; gives exit code, stdout and stderr."""
-    monkeypatch.setattr(streams, "silence", lambda: None)
-
-    def run(*argv: object) -> tuple[int, str, str]:
-        code = cli.run([str(word) for word in argv])
-        out, err = capfdbinary.readouterr()
-        return code, out.decode(), err.decode()
-
-    return run
 
 
 @pytest.fixture

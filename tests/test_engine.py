@@ -301,6 +301,11 @@ class TestBatches:
         assert list(batching._batches([300, 300], beam=64)) == [[0], [1]]
         assert list(batching._batches([], beam=5)) == []
 
+    @pytest.mark.parametrize(("beam", "rows"), [(1, 20), (2, 20), (5, 8), (64, 1)])
+    def test_a_batch_fits_its_room(self, beam: int, rows: int) -> None:
+        room = batching.Room(rows=20, hypotheses=40)
+        assert max(map(len, batching._batches([5] * 500, beam, room=room))) == rows
+
 
 class TestMessages:
     def refused(self, action: Callable[[], object], pattern: str) -> None:

@@ -215,6 +215,24 @@ def test_coverage_penalty_prefers_what_looked_everywhere():
     assert best(1.0) == (5, 5, 5)
 
 
+def test_a_row_that_stops_early_changes_nothing_for_the_others_or_itself():
+    """Rows of very different length, in every order: waves of every size, each row as if it were alone."""
+    tables = random_model(11, rows=5, scale=3.0)
+    tables[:, :, EOS] += np.array([9.0, -9.0, 0.0, 3.0, -3.0])[:, None]  # from at once to never
+    limits = (9, 9, 9, 4, 7)
+    alone = [find(tables[[row]], options(limit=limits[row : row + 1], alpha=1.0)) for row in range(5)]
+    for order in ([0, 1, 2, 3, 4], [4, 0, 3, 1, 2], [1, 1, 0, 0, 2]):
+        found = find(tables[order], options(limit=[limits[row] for row in order], alpha=1.0))
+        for place, row in enumerate(order):
+            for beam in range(3):
+                assert said(found, place, beam) == said(alone[row], 0, beam)
+            np.testing.assert_allclose(found.scores[place], alone[row].scores[0], atol=1e-5)
+            steps = limits[row]
+            for ours, lone in zip(found.record, alone[row].record, strict=True):
+                np.testing.assert_allclose(ours[:steps, place], lone[:, 0], atol=1e-5)
+    assert len({said(each, 0) for each in alone}) > 2
+
+
 def test_coverage_ignores_padding():
     step, sources = markov(tf.constant(random_model(2, rows=1)))
     mask = tf.constant([[True, False, False]])

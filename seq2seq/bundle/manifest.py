@@ -19,6 +19,8 @@ from seq2seq.config import Config, ConfigError
 FORMAT = 1
 """Version of the folder's layout that this code writes, and the newest that it reads."""
 MANIFEST = "manifest.json"
+SIGNATURES = ("translate", "constrained", "explain")
+"""What a folder's graph, `model.tflite`, can be asked for."""
 
 # Every manifest begins with its own digest, whatever its format, so that it can be checked before it is believed.
 # The digest is that of the whole file with the digest's place filled with zeros.

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq.bundle import SIGNATURES
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching
 from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, Room, first_line
 
-SIGNATURES = ("translate", "constrained", "explain")
 ROOM = Room(rows=20, hypotheses=40)
 """What a batch needs must stay in a core's own cache: with 64 sentences a beam of 5 took half as long again."""
 
