@@ -47,6 +47,23 @@ json.dump([said, found["score"].numpy().tolist()], open(sys.argv[3], "w"))
 """
 
 
+SEARCH = """
+import tensorflow_text
+search = tf.saved_model.load(sys.argv[1]).signatures["search"]
+usual = {
+    "prefix": [""], "required": [[""]], "forbidden": [[""]], "seed": [1], "min_length": [0], "max_length": [0],
+    "beam": [5], "n_best": [1], "length_penalty": [1.0], "word_reward": [0.0], "coverage_penalty": [0.0],
+    "no_repeat": [0], "temperature": [0.0], "top_k": [0], "top_p": [1.0], "diversity": [0.0],
+}
+said = []
+for asked in json.load(open(sys.argv[2])):
+    found = search(**{name: tf.constant(value) for name, value in (usual | asked).items()})
+    texts = [[text.decode() for text in row] for row in found["translations"].numpy()]
+    said.append([texts, found["scores"].numpy().tolist()])
+json.dump(said, open(sys.argv[3], "w"))
+"""
+
+
 @pytest.fixture(scope="module")
 def lines(root) -> list[str]:
     return list(dict.fromkeys((root / "data" / "sample.en").read_text(encoding="utf-8").split("\n")))[:200]
@@ -113,6 +130,41 @@ def test_saved_model_of_text_equals_the_library(model, lines, library, tmp_path)
     agree = [text == tokenizer.decode(expected.ids) for text, expected in zip(said[2:], library, strict=True)]
     assert np.mean(agree) == 1.0 or "pretrained" not in str(model.path)
     np.testing.assert_allclose(scores[2:], [expected.score for expected in library], atol=1e-3)
+
+
+@pytest.mark.slow
+def test_saved_model_of_text_can_do_all_that_the_search_can(model, lines, library, tmp_path):
+    pytest.importorskip("tensorflow_text")
+    if "pretrained" not in str(model.path):
+        pytest.skip("a random model says nothing that a test could demand")
+    folder = export.export(model, "saved_model", tmp_path / "out")
+    asked = [
+        {"text": [line], "n_best": [5]} | more
+        for line, more in (
+            (lines[0], {}),
+            (lines[0], {"prefix": ["Nun aber"]}),
+            (lines[0], {"required": [["Baum", ""]]}),
+            (lines[0], {"max_length": [3], "min_length": [2]}),
+            (lines[0], {"temperature": [1.0], "seed": [7]}),
+            (lines[0], {"temperature": [1.0], "seed": [7]}),
+            (lines[0], {"temperature": [1.0], "seed": [8]}),
+        )
+    ]
+    plain, begun, required, short, *drawn = elsewhere(SEARCH, folder, asked, tmp_path)
+    tokenizer = Tokenizer(model.read("tokenizer.model"))
+    assert plain[0][0][0] == tokenizer.decode(library[0].ids)
+    assert plain[1][0] == sorted(plain[1][0], reverse=True)
+    assert len(set(plain[0][0])) == 5
+    assert all(text.startswith("Nun aber") for text in begun[0][0])
+    assert "Baum" in required[0][0][0]
+    assert "Baum" not in plain[0][0][0]
+    assert all(2 <= len(tokenizer.encode(text)) <= 3 for text in short[0][0])
+    assert drawn[0] == drawn[1] != drawn[2]
+    word = plain[0][0][0].split()[1]
+    asked = [{"text": lines[:2], "prefix": ["", ""], "required": [[""], [""]], "forbidden": [[word], [""]]}]
+    (texts, _), *_ = elsewhere(SEARCH, folder, asked, tmp_path)
+    assert word not in texts[0][0].split()
+    assert texts[1][0] == tokenizer.decode(library[1].ids)
 
 
 @pytest.mark.slow

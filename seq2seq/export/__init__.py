@@ -18,15 +18,8 @@ import tensorflow as tf
 
 from seq2seq import inference
 from seq2seq.bundle import SIGNATURES, Bundle
-from seq2seq.config import SearchConfig
+from seq2seq.export.text import ExportError, TextInference, with_defaults
 from seq2seq.inference import Inference
-from seq2seq.tokenizer import EOS
-
-MAX_SOURCE = 256
-
-
-class ExportError(ValueError):
-    """An export cannot be written."""
 
 
 def export(bundle: Bundle, form: str, output: Path) -> Path:
@@ -81,7 +74,7 @@ def _litert(bundle: Bundle, folder: Path) -> None:
 def _saved_model_ids(bundle: Bundle, folder: Path) -> None:
     graph = Inference(inference.network(bundle))
     graph.serving_default = tf.function(
-        _with_defaults(graph, bundle.config.search), input_signature=[inference.TRANSLATE["source"]]
+        with_defaults(graph, bundle.config.search), input_signature=[inference.TRANSLATE["source"]]
     )
     _save(graph, folder, serving_default=graph.serving_default, **{name: getattr(graph, name) for name in SIGNATURES})
     (folder / "assets").mkdir(exist_ok=True)
@@ -90,72 +83,7 @@ def _saved_model_ids(bundle: Bundle, folder: Path) -> None:
 
 def _saved_model(bundle: Bundle, folder: Path) -> None:
     graph = TextInference(bundle)
-    _save(graph, folder, serving_default=graph.translate_text)
-
-
-class TextInference(tf.Module):
-    """Strings in, strings out: the tokenizers, the inference graph and the model's own search settings.
-
-    Call arguments:
-        text: sentences, strings, (B,).
-
-    Returns by name:
-        translation: strings (B,); score: float32 (B,); finished: 0 where the length limit cut, int32 (B,).
-
-    A sentence of more than 256 pieces is an error of the call, never cut.
-    """
-
-    def __init__(self, bundle: Bundle) -> None:
-        super().__init__()
-        self.inference = Inference(inference.network(bundle))
-        self.numbers = self.inference.numbers
-        source, target = bundle.tokenizers
-        self.source, self.target = (_tokenizer(bundle.read(name)) for name in (source, target))
-        self._translate = _with_defaults(self.inference, bundle.config.search)
-        spec = tf.TensorSpec((None,), tf.string, "text")
-        self.translate_text = tf.function(self._translate_text, input_signature=[spec])
-
-    def _translate_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        pieces = self.source.tokenize(text)
-        longest = tf.reduce_max(tf.concat([[0], pieces.row_lengths()], axis=0))
-        tf.debugging.assert_less_equal(
-            longest, tf.constant(MAX_SOURCE, longest.dtype), f"A sentence must have at most {MAX_SOURCE} pieces"
-        )
-        ends = tf.fill(tf.stack([pieces.nrows(), 1]), EOS)
-        found = self._translate(tf.concat([pieces, ends], axis=1).to_tensor(0))
-        best = found["tokens"][:, 0]
-        kept = tf.ragged.boolean_mask(best, best > EOS)
-        blank = tf.equal(pieces.row_lengths(), 0)
-        return {
-            "translation": tf.where(blank, "", self.target.detokenize(kept)),
-            "score": found["scores"][:, 0],
-            "finished": found["finished"][:, 0],
-        }
-
-
-def _with_defaults(graph: Inference, search: SearchConfig) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """The translate function with everything but the source as the model's configuration has it."""
-
-    def translate(source: tf.Tensor) -> dict[str, tf.Tensor]:
-        lengths = tf.reduce_sum(tf.cast(tf.not_equal(source, 0), tf.int32), axis=1)
-        by_source = tf.cast(search.max_ratio * tf.cast(lengths, tf.float32), tf.int32) + 10
-        limits = tf.fill(tf.shape(lengths), search.max_length) if search.max_length else by_source
-        settings = (search.length_penalty, search.word_reward, search.coverage_penalty)
-        numbers = ([search.beam], [search.n_best], *([value] for value in settings))
-        return graph.translate(source, limits, *map(tf.constant, numbers))
-
-    return translate
-
-
-def _tokenizer(model: bytes) -> Any:
-    try:
-        import tensorflow_text
-    except ImportError:
-        raise ExportError(
-            "The format saved_model needs tensorflow-text (there is none for Windows); saved_model_ids does without. "
-            "Received: an environment without it"
-        ) from None
-    return tensorflow_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+    _save(graph, folder, serving_default=graph.translate_text, search=graph.search_text)
 
 
 def _save(module: tf.Module, folder: Path, **signatures: Any) -> None:

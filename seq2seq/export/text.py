@@ -1,0 +1,155 @@
+"""Strings in, strings out: the tokenizers and the inference graph as one SavedModel.
+
+It owns how strings become the inputs of the graph and back; it does not know how a file is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from seq2seq import inference
+from seq2seq.bundle import Bundle
+from seq2seq.config import SearchConfig
+from seq2seq.inference import CONSTRAINED, Inference
+from seq2seq.tokenizer import EOS
+
+MAX_SOURCE = 256
+
+SEARCH = {
+    "text": tf.TensorSpec((None,), tf.string, "text"),
+    "prefix": tf.TensorSpec((None,), tf.string, "prefix"),
+    "required": tf.TensorSpec((None, None), tf.string, "required"),
+    "forbidden": tf.TensorSpec((None, None), tf.string, "forbidden"),
+    "seed": tf.TensorSpec((1,), tf.int32, "seed"),
+    "min_length": tf.TensorSpec((1,), tf.int32, "min_length"),
+    "max_length": tf.TensorSpec((1,), tf.int32, "max_length"),
+} | {name: spec for name, spec in CONSTRAINED.items() if spec.shape == (1,)}
+"""Inputs of the signature `search`: see `TextInference`."""
+
+
+class ExportError(ValueError):
+    """An export cannot be written."""
+
+
+class TextInference(tf.Module):
+    """The tokenizers and the inference graph, with two ways to ask.
+
+    translate_text, the model's own search settings:
+        text: sentences, (B,), to translation: strings (B,); score (B,); finished: 0 where the length limit cut, (B,).
+
+    search_text, everything that the search can do:
+        text, prefix: sentences and how their translations begin, "" for no matter how, (B,).
+        required, forbidden: phrases that must and must not be said, "" fills, (B, C) and (B, F); pieces as they stand
+            at the beginning of a word, so "Haus" does not forbid "haus".
+        max_length: 0 means as the model's `max_ratio` says; seed: of what is drawn at a `temperature`, which depends
+            on the place in the batch too; the others, (1,) each, as in `config.SearchConfig`.
+        Returns translations: strings (B, N), best first, N being `n_best`; scores, log_probs, finished (B, N).
+
+    A sentence of more than 256 pieces is an error of the call, never cut.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__()
+        self.inference = Inference(inference.network(bundle))
+        self.numbers = self.inference.numbers
+        source, target = bundle.tokenizers
+        self.source, self.target = (_tokenizer(bundle.read(name)) for name in (source, target))
+        self._own = bundle.config.search
+        self._translate = with_defaults(self.inference, self._own)
+        self.translate_text = tf.function(self._translate_text, input_signature=[SEARCH["text"]])
+        self.search_text = tf.function(self._search_text, input_signature=list(SEARCH.values()))
+
+    def _translate_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = self._translate(self._pieces(text))
+        return {
+            "translation": self._said(text, found["tokens"][:, :1])[:, 0],
+            "score": found["scores"][:, 0],
+            "finished": found["finished"][:, 0],
+        }
+
+    def _search_text(self, *given: tf.Tensor) -> dict[str, tf.Tensor]:
+        wanted = dict(zip(SEARCH, given, strict=True))
+        text, seed = wanted.pop("text"), wanted.pop("seed")
+        source = self._pieces(text)
+        rows, best = tf.shape(source)[0], wanted["n_best"][0]
+        usual = limits(source, self._own)
+        longest = tf.where(wanted["max_length"] > 0, wanted["max_length"], usual)
+        drawn = tf.where(wanted["temperature"][0] > 0, best, wanted["beam"][0])
+        shape = tf.stack([tf.reduce_max(longest), rows * drawn])
+        inputs = wanted | {
+            "source": source,
+            "max_length": longest,
+            "min_length": tf.fill([rows], wanted["min_length"][0]),
+            "beam": tf.expand_dims(drawn, 0),
+            "prefix": _wide(self.target.tokenize(wanted["prefix"]).to_tensor(0), 1),
+            "required": self._phrases(wanted["required"]),
+            "forbidden": self._phrases(wanted["forbidden"], left=True),
+            "uniform": tf.random.stateless_uniform(shape, tf.stack([seed[0], 0])),
+        }
+        found = self.inference.constrained(*(inputs[name] for name in CONSTRAINED))
+        kept = {name: found[name][:, :best] for name in ("scores", "log_probs", "finished")}
+        return {"translations": self._said(text, found["tokens"][:, :best]), **kept}
+
+    def _pieces(self, text: tf.Tensor) -> tf.Tensor:
+        """Sentences (B,) to ids with EOS, padded, (B, S)."""
+        pieces = self.source.tokenize(text)
+        longest = tf.reduce_max(tf.concat([[0], pieces.row_lengths()], axis=0))
+        tf.debugging.assert_less_equal(
+            longest, tf.constant(MAX_SOURCE, longest.dtype), f"A sentence must have at most {MAX_SOURCE} pieces"
+        )
+        ends = tf.fill(tf.stack([pieces.nrows(), 1]), EOS)
+        return tf.concat([pieces, ends], axis=1).to_tensor(0)
+
+    def _said(self, text: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+        """Hypotheses (B, N, T) as strings (B, N); nothing is said of a blank sentence (B,)."""
+        shape = tf.shape(tokens)
+        flat = tf.reshape(tokens, (-1, shape[2]))
+        said = tf.reshape(self.target.detokenize(tf.ragged.boolean_mask(flat, flat > EOS)), shape[:2])
+        blank = tf.equal(self.source.tokenize(text).row_lengths(), 0)
+        return tf.where(tf.expand_dims(blank, 1), "", said)
+
+    def _phrases(self, phrases: tf.Tensor, *, left: bool = False) -> tf.Tensor:
+        """Phrases (B, C) to ids, padded on the right or on the `left`, (B, C, L); C is at least 1, L at least 2."""
+        phrases = tf.concat([phrases, tf.fill(tf.stack([tf.shape(phrases)[0], 1]), "")], axis=1)
+        pieces = self.target.tokenize(tf.reshape(phrases, (-1,)))
+        pieces = pieces[:, ::-1] if left else pieces
+        padded = _wide(pieces.to_tensor(0), 2)
+        padded = tf.reverse(padded, [1]) if left else padded
+        return tf.reshape(padded, tf.concat([tf.shape(phrases), [-1]], axis=0))
+
+
+def limits(source: tf.Tensor, search: SearchConfig) -> tf.Tensor:
+    """The most pieces of each translation, (B,), of sources (B, S)."""
+    lengths = tf.reduce_sum(tf.cast(tf.not_equal(source, 0), tf.int32), axis=1)
+    by_source = tf.cast(search.max_ratio * tf.cast(lengths, tf.float32), tf.int32) + 10
+    return tf.fill(tf.shape(lengths), search.max_length) if search.max_length else by_source
+
+
+def with_defaults(graph: Inference, search: SearchConfig) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """The translate function with everything but the source as the model's configuration has it."""
+
+    def translate(source: tf.Tensor) -> dict[str, tf.Tensor]:
+        settings = (search.length_penalty, search.word_reward, search.coverage_penalty)
+        numbers = ([search.beam], [search.n_best], *([value] for value in settings))
+        return graph.translate(source, limits(source, search), *map(tf.constant, numbers))
+
+    return translate
+
+
+def _wide(ids: tf.Tensor, least: int) -> tf.Tensor:
+    """Ids (N, L) with columns of padding, so that there are enough."""
+    return tf.pad(ids, [[0, 0], [0, tf.maximum(0, least - tf.shape(ids)[1])]])
+
+
+def _tokenizer(model: bytes) -> Any:
+    try:
+        import tensorflow_text
+    except ImportError:
+        raise ExportError(
+            "The format saved_model needs tensorflow-text (there is none for Windows); saved_model_ids does without. "
+            "Received: an environment without it"
+        ) from None
+    return tensorflow_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
