@@ -7,14 +7,12 @@ Joey NMT cannot tie its output layer to narrower embeddings, so it gets a decode
 
 from __future__ import annotations
 
-import json
-import sys
 from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-import workers
+import torch_peer
 from joeynmt.batch import Batch
 from joeynmt.model import build_model
 from joeynmt.search import search
@@ -65,18 +63,5 @@ def decode(network: Any, sources: list[Ids], beam: int, steps: int) -> list[list
     return found[back].tolist()
 
 
-def main(sizes: dict[str, int], threads: int) -> None:
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    network = model(**sizes).eval()
-    parameters = sum(each.numel() for each in network.parameters())
-    workers.serve(
-        lambda sources, beam, steps: decode(network, sources, beam, steps),
-        most=64,
-        version=f"Joey NMT {metadata.version('joeynmt')}, PyTorch {torch.__version__}",
-        parameters=parameters,
-    )
-
-
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), int(sys.argv[2]))
+    torch_peer.serve(model, decode, f"Joey NMT {metadata.version('joeynmt')}, PyTorch {torch.__version__}")

@@ -7,11 +7,8 @@ Bidirectional LSTM encoder, attention asked by the decoder's first LSTM and read
 
 from __future__ import annotations
 
-import json
-import sys
-
 import torch
-import workers
+import torch_peer
 from torch import Tensor, nn
 from workers import Ids
 
@@ -83,18 +80,5 @@ def search(network: Network, sources: list[Ids], beam: int, steps: int) -> list[
     return said.view(count, beam, steps)[:, 0].tolist()
 
 
-def main(sizes: dict[str, int], threads: int) -> None:
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    network = Network(**sizes).eval()
-    parameters = sum(each.numel() for each in network.parameters())
-    workers.serve(
-        lambda sources, beam, steps: search(network, sources, beam, steps),
-        most=64,
-        version=f"PyTorch {torch.__version__}",
-        parameters=parameters,
-    )
-
-
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), int(sys.argv[2]))
+    torch_peer.serve(Network, search, f"PyTorch {torch.__version__}")
