@@ -27,8 +27,10 @@ from seq2seq.search.state import (
     Step,
     append,
     by_row,
+    flat,
     pick,
     prepend,
+    take,
     top,
 )
 
@@ -104,19 +106,20 @@ def _advance(step, now: BeamState, options: Options) -> BeamState:
     choice = _choose(log_probs, met, options)
     each = tf.shape(pieces)[2]
     parents = choice // each
-    tokens, log_probs = (pick(tf.reshape(x, tf.stack([batch, -1])), choice) for x in (pieces, log_probs))
-    was_done = pick(now.done, parents)
-    lengths = pick(now.lengths, parents) + tf.cast(tf.logical_not(was_done), tf.int32)
+    shape, chosen = tf.stack([batch, beam]), flat(choice, beam * each)
+    tokens, log_probs = (take(x, chosen, shape) for x in (pieces, log_probs))
+    rows = flat(parents, beam)
+    was_done = take(now.done, rows, shape)
+    lengths = take(now.lengths, rows, shape) + tf.cast(tf.logical_not(was_done), tf.int32)
     at_limit = now.t + 1 >= tf.expand_dims(options.max_length, 1)
     done = tf.logical_or(tf.logical_or(was_done, tf.equal(tokens, EOS)), at_limit)
     seen = by_row(said.attention, batch, beam) * tf.expand_dims(tf.cast(tf.logical_not(now.done), tf.float32), -1)
-    rows = tf.reshape(tf.expand_dims(tf.range(batch) * beam, 1) + parents, (-1,))
 
-    def chosen(x: tf.Tensor) -> tf.Tensor:
+    def inherited(x: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tf.gather(x, rows), x.shape)
 
     coverage = tf.reshape(now.coverage + seen, tf.stack([batch * beam, -1]))
-    coverage = tf.ensure_shape(by_row(chosen(coverage), batch, beam), now.coverage.shape)
+    coverage = tf.ensure_shape(by_row(inherited(coverage), batch, beam), now.coverage.shape)
     return now._replace(
         t=now.t + 1,
         tokens=tokens,
@@ -124,7 +127,7 @@ def _advance(step, now: BeamState, options: Options) -> BeamState:
         lengths=lengths,
         done=_stopped(done, log_probs, lengths, coverage, options),
         coverage=coverage,
-        model=tf.nest.map_structure(chosen, said.state),
+        model=tf.nest.map_structure(inherited, said.state),
         past=_remembered(now.past, tokens, met, (choice, rows)),
         record=Record(*map(append, now.record, (tokens, parents, log_probs))),
     )
@@ -211,11 +214,11 @@ def _remembered(past, tokens, met, chosen):
     choice, rows = chosen
     candidates, phrases = tf.shape(met)[1], tf.shape(met)[2]
     each_row = tf.shape(tokens)[1] * candidates
-    places = tf.expand_dims(tf.range(tf.shape(tokens)[0]) * each_row, 1) + choice
+    places = flat(choice, each_row)
     said = tf.gather(past.said, rows)
     return rules.Past(
         tf.concat([said[:, 1:], tf.reshape(tokens, (-1, 1))], axis=1),
-        tf.gather(tf.reshape(met, tf.stack([-1, phrases])), tf.reshape(places, (-1,))),
+        tf.gather(tf.reshape(met, tf.stack([-1, phrases])), places),
     )
 
 
@@ -229,7 +232,7 @@ def _ranked(last: Outcome, options: Options) -> Hypotheses:
     order = tf.math.top_k(keys, beam)[1]
     tokens = _replay(last.record, order)
     finished = tf.reduce_any(tf.equal(tokens, EOS), axis=-1)
-    places = tf.reshape(tf.expand_dims(tf.range(batch) * beam, 1) + order, (-1,))
+    places = flat(order, beam)
     coverage = tf.gather(tf.reshape(last.coverage, tf.stack([-1, tf.shape(last.coverage)[2]])), places)
     return Hypotheses(
         tokens=tokens,
@@ -245,9 +248,12 @@ def _ranked(last: Outcome, options: Options) -> Hypotheses:
 def _replay(record: Record, order):
     """Follows every final hypothesis back through the record, (B, K, T)."""
 
-    def body(t, places, tokens):
+    shape = tf.shape(order)
+
+    def body(t, at, tokens):
         said, parents = (tf.squeeze(tf.gather(each, tf.reshape(t, (1,))), 0) for each in record[:2])
-        return t - 1, pick(parents, places), prepend(tokens, pick(said, places))
+        places = flat(at, shape[1])
+        return t - 1, take(parents, places, shape), prepend(tokens, take(said, places, shape))
 
     start = (tf.shape(record.tokens)[0] - 1, order, tf.zeros_like(record.tokens))
     _, _, tokens = tf.while_loop(lambda t, *_: t >= 0, body, start)

@@ -112,10 +112,18 @@ class Hypotheses(NamedTuple):
 
 
 def pick(x: tf.Tensor, choice: tf.Tensor) -> tf.Tensor:
-    """x[b, choice[b, k]] for (B, M) and (B, K); flat, because batched gathers do not convert to LiteRT."""
-    width = tf.shape(x)[1]
-    rows = tf.expand_dims(tf.range(tf.shape(x)[0]) * width, 1) + choice
-    return tf.reshape(tf.gather(tf.reshape(x, (-1,)), tf.reshape(rows, (-1,))), tf.shape(choice))
+    """x[b, choice[b, k]] for (B, M) and (B, K)."""
+    return take(x, flat(choice, tf.shape(x)[1]), tf.shape(choice))
+
+
+def flat(choice: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Where x[b, choice[b, k]] stands in a flattened (B, width), (B K,); batched gathers do not convert to LiteRT."""
+    return tf.reshape(tf.expand_dims(tf.range(tf.shape(choice)[0]) * width, 1) + choice, (-1,))
+
+
+def take(x: tf.Tensor, places: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    """What stands at these `places` of x, whatever its shape, in this `shape`."""
+    return tf.reshape(tf.gather(tf.reshape(x, (-1,)), places), shape)
 
 
 def by_row(x: tf.Tensor, batch: tf.Tensor, beam: tf.Tensor) -> tf.Tensor:
