@@ -81,23 +81,6 @@ def encode(sentences: Iterable[str], tokenizer: Tokenizer) -> Side:
     return Side(np.concatenate(ids) if ids else np.zeros(0, np.int32), np.cumsum(lengths))
 
 
-def sample(sentences: Sequence[str], tokenizer: Tokenizer, alpha: float, *, seed: int, longest: int) -> Side:
-    """Sentences as ids, split at random; the same seed splits them so again.
-
-    Args:
-        sentences: text.
-        tokenizer: splits it.
-        alpha: see `Tokenizer.sample`.
-        seed: another number for each epoch.
-        longest: most pieces, EOS included; where a split has more, the usual one is taken.
-    """
-    ids = []
-    for place, sentence in enumerate(sentences):
-        split = tokenizer.sample(sentence, alpha, seed=seed * len(sentences) + place)
-        ids.append([*(split if len(split) < longest else tokenizer.encode(sentence)), EOS])
-    return Side(np.array([piece for each in ids for piece in each], np.int32), np.cumsum([0, *map(len, ids)]))
-
-
 def within(pairs: Pairs, max_tokens: int) -> np.ndarray:
     """True at the pairs of which neither side, EOS included, is longer than `max_tokens`."""
     return np.maximum(pairs.source.lengths, pairs.target.lengths) <= max_tokens

@@ -171,14 +171,20 @@ class Tokenizer:
         if alpha == 0:
             return self.encode(text)
         draw = Random(int(seed))
+        splits, scores = self.splits(text)
+        if not splits:
+            characters = self._processor.encode(_utf8(text), enable_sampling=True, nbest_size=-1, alpha=1)
+            return self._merge(characters, alpha, draw)
+        best = max(scores)
+        return draw.choices(splits, [math.exp(alpha * (score - best)) for score in scores])[0]
+
+    def splits(self, text: str) -> tuple[list[list[int]], list[float]]:
+        """The 64 best ways to split the text, best first, and their log-probabilities; none of a BPE model."""
         try:
             splits = self._processor.nbest_encode(_utf8(text), nbest_size=_BEST)
         except RuntimeError:  # which is how SentencePiece says that this is a BPE model
-            characters = self._processor.encode(_utf8(text), enable_sampling=True, nbest_size=-1, alpha=1)
-            return self._merge(characters, alpha, draw)
-        scores = [sum(map(self._score, split)) for split in splits]
-        best = max(scores)
-        return draw.choices(splits, [math.exp(alpha * (score - best)) for score in scores])[0]
+            return [], []
+        return splits, [sum(map(self._score, split)) for split in splits]
 
     @functools.cached_property
     def _table(self) -> dict[str, int]:

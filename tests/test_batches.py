@@ -9,7 +9,7 @@ pytest.importorskip("tensorflow")
 
 from seq2seq import batches
 from seq2seq.batches import Pairs, Side
-from seq2seq.tokenizer import BOS, EOS, Tokenizer, train
+from seq2seq.tokenizer import BOS, EOS
 
 
 def side(sentences) -> Side:
@@ -75,19 +75,3 @@ def test_the_dataset_gives_the_planned_batches_in_order():
     plan = batches.plan(pairs, 100, seed=2)
     for made, rows in zip(batches.dataset(pairs, plan[3:]), plan[3:], strict=True):
         np.testing.assert_array_equal(made.source, batches.batch(pairs, rows).source)
-
-
-def test_sampled_splits_repeat_with_their_seed_and_spell_the_same():
-    sentences = ["the cat sat on the mat", "the dog sat", "a cat and a dog and a mat"] * 9
-    pieces = Tokenizer(train(sentences, vocabulary=276))
-
-    def sampled(seed, longest=50):
-        made = batches.sample(sentences, pieces, 0.2, seed=seed, longest=longest)
-        return [made[place].tolist() for place in range(len(made))]
-
-    assert sampled(1) == sampled(1) != sampled(2)
-    assert [pieces.decode(split) for split in sampled(1)] == sentences
-    assert all(split[-1] == EOS for split in sampled(1))
-    usual = [[*pieces.encode(sentence), EOS] for sentence in sentences]
-    assert sampled(1) != usual
-    assert sampled(1, longest=1) == usual, "what is too long is split as usual"

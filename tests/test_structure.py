@@ -30,6 +30,7 @@ ROWS = {
     "checkpoint": "",
     "progress": "",
     "batches": "tokenizer config",
+    "splits": "batches tokenizer",
     "encoder": "lstm",
     "decoder": "lstm attention",
     "model": "config lstm encoder decoder attention",

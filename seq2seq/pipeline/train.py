@@ -23,6 +23,7 @@ from seq2seq.model import Seq2Seq
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
 from seq2seq.pipeline.start import start
+from seq2seq.splits import Splits
 from seq2seq.tokenizer import Tokenizer
 from seq2seq.training import Trainer
 
@@ -122,12 +123,11 @@ def _encode(run: Run, resolved: Config, tokenizers: Sequence[Tokenizer], say: Sa
         )
     source = [text for text, keep in zip(texts[0], chosen, strict=True) if keep]
 
-    def resample(epoch: int) -> Pairs:
-        seed = wanted.seed * 100_003 + epoch
-        side = batches.sample(source, tokenizers[0], wanted.sampling, seed=seed, longest=wanted.max_tokens)
-        return Pairs(side, kept.target)
-
-    return kept, pairs(run.pair("valid", resolved)), resample if wanted.sampling else None
+    valid = pairs(run.pair("valid", resolved))
+    if not wanted.sampling:
+        return kept, valid, None
+    splits = Splits(source, tokenizers[0], wanted.sampling, longest=wanted.max_tokens)
+    return kept, valid, lambda epoch: Pairs(splits.draw(wanted.seed * 100_003 + epoch), kept.target)
 
 
 def _network(resolved: Config, tokenizers: Sequence[Tokenizer]) -> Seq2Seq:

@@ -149,6 +149,7 @@ class Translator:
         chunks = self._chunks(lines, _checked(terms, chosen), chunk)
         with ThreadPoolExecutor(2) as pool:
             running: deque[Future[list[Translation]]] = deque()
+            refused: TranslationError | None = None
             try:
                 for plans in chunks:
                     running.append(pool.submit(self._translated, plans, chosen))
@@ -156,8 +157,6 @@ class Translator:
                         yield from running.popleft().result()
             except TranslationError as error:
                 refused = error
-            else:
-                refused = None
             for each in running:
                 yield from each.result()
             if refused:
