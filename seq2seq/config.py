@@ -31,7 +31,7 @@ class CorpusConfig(Section, frozen=True, kw_only=True):
     """What a sentence pair must satisfy to be trained on, and how many are held out."""
 
     max_characters: Count = 1000
-    """Longest side of a pair, in characters."""
+    """Longest side of a pair, in characters; wide ones (Chinese, Japanese, Korean) count twice."""
     max_ratio: Annotated[float, Meta(gt=1.0)] = 4.0
     """Longest side over shortest side, in characters; pairs under 20 characters are exempt."""
     valid: Annotated[int, Meta(ge=0)] = 2000

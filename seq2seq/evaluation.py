@@ -5,11 +5,18 @@ It hands texts to sacreBLEU, whose numbers anyone can repeat; it does not know w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, cast
 
 METRICS = ("BLEU", "chrF", "TER")
+_KANA = re.compile("[\u3040-\u30ff]")
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
+_OTHER_SPACELESS = re.compile(
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf]"
+)  # Thai to Burmese, Khmer
 
 
 class EvaluationError(ValueError):
@@ -62,8 +69,26 @@ class Bootstrap:
         return "\n".join(str(each) for each in self.comparisons)
 
 
+def tokenization(references: Sequence[str]) -> str:
+    """How sacreBLEU should cut texts such as these into words: the name of its tokenizer.
+
+    "13a", its default, needs spaces between words. Where most letters are of a script without them, it is "zh" for
+    Chinese, "ja-mecab" for Japanese where MeCab is installed, and else "char": each character is a word.
+
+    >>> tokenization(["Ein Hund."]), tokenization(["一只狗。"]), tokenization(["สุนัขตัวหนึ่ง"])
+    ('13a', 'zh', 'char')
+    """
+    text = "".join(references)
+    kana, han = len(_KANA.findall(text)), len(_HAN.findall(text))
+    if 2 * (kana + han + len(_OTHER_SPACELESS.findall(text))) < sum(map(str.isalpha, text)):
+        return "13a"
+    if kana:
+        return "ja-mecab" if find_spec("MeCab") and find_spec("ipadic") else "char"
+    return "zh" if han else "char"
+
+
 def score(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
-    """Corpus scores, cased and detokenised, with sacreBLEU's defaults.
+    """Corpus scores, cased and detokenised, with sacreBLEU's defaults and the `tokenization` of the references.
 
     Arguments:
         hypotheses: translations, one a sentence.
@@ -74,7 +99,7 @@ def score(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
     """
     _check(references, hypotheses)
     results, signatures = {}, {}
-    for name, metric in _metrics().items():
+    for name, metric in _metrics(tokenization(references)).items():
         results[name.lower()] = metric.corpus_score(list(hypotheses), [list(references)]).score
         signatures[name.lower()] = str(metric.get_signature())
     return Scores(**results, signatures=signatures, sentences=len(references))
@@ -94,7 +119,7 @@ def bootstrap(
     Source: Koehn 2004, "Statistical significance tests for machine translation evaluation".
     """
     _check(references, hypotheses_a, hypotheses_b)
-    metrics = _metrics()
+    metrics = _metrics(tokenization(references))
     from sacrebleu.significance import PairedTest
 
     systems: list[tuple[str, Sequence[str]]] = [("first", list(hypotheses_a)), ("second", list(hypotheses_b))]
@@ -110,14 +135,16 @@ def bootstrap(
     return Bootstrap(tuple(comparisons), samples)
 
 
-def _metrics() -> dict[str, Any]:
+def _metrics(words: str) -> dict[str, Any]:
     try:
         from sacrebleu.metrics import BLEU, CHRF, TER
     except ImportError:
         raise EvaluationError(
             "Scores need sacreBLEU: pip install 'seq2seq[train]'. Received: an environment without it"
         ) from None
-    return dict(zip(METRICS, (BLEU(), CHRF(), TER()), strict=True))
+    spaceless = words != "13a"
+    edits = TER(normalized=spaceless, asian_support=spaceless)
+    return dict(zip(METRICS, (BLEU(tokenize=words), CHRF(), edits), strict=True))
 
 
 def _check(references: Sequence[str], *systems: Sequence[str]) -> None:

@@ -47,6 +47,26 @@ class TestScore:
         assert "nc:6" in signatures["chrf"]
         assert all("version:" in each for each in signatures.values())
 
+    @pytest.mark.parametrize(
+        ("reference", "translation", "words"),
+        [
+            ("猫はマットの上に座っている。", "猫はマットの下に座っている。", {"char", "ja-mecab"}),
+            ("猫坐在垫子上。", "猫坐在桌子上。", {"zh"}),
+            ("แมวนั่งอยู่บนเสื่อ", "แมวนั่งอยู่บนพื้น", {"char"}),
+            ("Кот сидит на коврике у двери.", "Кот сидит на коврике у окна.", {"13a"}),
+        ],
+        ids=["ja", "zh", "th", "ru"],
+    )
+    def test_words_are_found_without_spaces(self, reference: str, translation: str, words: set[str]) -> None:
+        assert evaluation.tokenization([reference]) in words
+        scores = evaluation.score([translation], [reference])
+        assert 30 < scores.bleu < 95
+        assert 0 < scores.ter < 70 or "ส" in reference  # TER takes a run of Thai for a word
+        assert evaluation.score([reference], [reference]).bleu == pytest.approx(100)
+        assert any(f"tok:{each}" in scores.signatures["bleu"] for each in words)
+        [bleu, *_] = evaluation.bootstrap([translation] * 3, [reference] * 3, [reference] * 3, samples=20).comparisons
+        assert 30 < bleu.first < bleu.second
+
     def test_it_is_json(self) -> None:
         scores = evaluation.score(worse(0.2, 1), REFERENCES)
         assert json.loads(json.dumps(dataclasses.asdict(scores))) == dataclasses.asdict(scores)

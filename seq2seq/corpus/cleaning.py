@@ -37,8 +37,8 @@ class Cleaning:
     """What a pair must satisfy.
 
     Attributes:
-        max_characters: longest side.
-        max_ratio: longest side over shortest side, in characters; pairs with both sides under 20 are exempt.
+        max_characters: longest side. Here and below characters, of which wide ones count twice (see `text.width`).
+        max_ratio: longest side over shortest side; pairs with both sides under 20 are exempt.
         unicode: Unicode normalisation form of every sentence.
     """
 
@@ -66,8 +66,8 @@ def verdicts(
     """For every pair, the index of the reason to drop it, or KEEP.
 
     Args:
-        source_lengths: characters of each clean source.
-        target_lengths: characters of each clean target.
+        source_lengths: `text.width` of each clean source.
+        target_lengths: and of each clean target.
         equal: whether the two are the same text.
         faults: rows that hold no pair at all.
         limits: what a pair must satisfy; None keeps whatever has text on both sides.

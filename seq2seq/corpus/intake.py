@@ -19,7 +19,7 @@ from seq2seq.corpus.doctor import OddText
 from seq2seq.corpus.keys import keys_of, mixed
 from seq2seq.corpus.report import Example, Finding
 from seq2seq.corpus.store import Columns, Store
-from seq2seq.corpus.text import Form, fold_all, normalise_all
+from seq2seq.corpus.text import Form, fold_all, normalise_all, width
 
 LISTED = 1000
 """Undecodable lines that are listed, of each file."""
@@ -77,7 +77,8 @@ def take_in(
         sources, targets = normalise_all(block.sources, form), normalise_all(block.targets, form)
         exact = keys_of(sources), keys_of(targets)
         lengths = [np.fromiter(map(len, side), np.int64, len(side)) for side in (sources, targets)]
-        verdict = verdicts(lengths[0], lengths[1], exact[0] == exact[1], faults=block.faults, limits=limits)
+        widths = [np.fromiter(map(width, side), np.int64, len(side)) for side in (sources, targets)]
+        verdict = verdicts(widths[0], widths[1], exact[0] == exact[1], faults=block.faults, limits=limits)
         lines = np.asarray(block.lines)
         _count(intake, verdict, lines, block, (sources, targets))
         present = verdict >= len(NO_TEXT)

@@ -20,8 +20,20 @@ Form = Literal["NFC", "NFKC"]
 # noncharacters that a swapped byte order leaves. Joiners and direction marks stay: Persian, Hindi and emoji need them.
 _REMOVED = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff\ud800-\udfff"
 _SPACES = "\t\x0b-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_WIDE = re.compile(
+    "[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003ffff]"
+)
 _REMOVE = re.compile(f"[{_REMOVED}]")
 _DIRTY = re.compile(f"[{_REMOVED}{_SPACES}]")
+
+
+def width(text: str) -> int:
+    """Characters, wide ones counted twice: Chinese, Japanese and Korean say as much with half as many.
+
+    >>> width("Good morning!"), width("おはよう！")
+    (13, 10)
+    """
+    return len(text) if text.isascii() else len(text) + len(_WIDE.findall(text))
 
 
 def normalise(text: str, form: Form = "NFC") -> str:
