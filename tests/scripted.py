@@ -27,7 +27,7 @@ def tokens() -> tokenizer.Tokenizer:
 @functools.cache
 def graph() -> bytes:
     """The compiled graph, from the folder for temporary files if it has been made of the same code before."""
-    package = Path(config.__file__).parent
+    package = Path(config.__file__).parents[1]
     files = (Path(__file__), *sorted((package / "search").glob("*.py")), package / "inference.py")
     code = b"".join(path.read_bytes() for path in files)
     kept = Path(tempfile.gettempdir()) / f"seq2seq-scripted-{hashlib.sha256(code).hexdigest()[:16]}.tflite"

@@ -1,0 +1,33 @@
+"""Every setting of seq2seq: frozen, validated, each default in exactly one place.
+
+It reads and writes YAML; it does not know what any setting is used for beyond the range it must lie in.
+"""
+
+from seq2seq.config.defaults import defaults
+from seq2seq.config.reading import ConfigError, assignments, build, changes, dump, load
+from seq2seq.config.sections import (
+    Config,
+    CorpusConfig,
+    ModelConfig,
+    SearchConfig,
+    Section,
+    TokenizerConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "CorpusConfig",
+    "ModelConfig",
+    "SearchConfig",
+    "Section",
+    "TokenizerConfig",
+    "TrainingConfig",
+    "assignments",
+    "build",
+    "changes",
+    "defaults",
+    "dump",
+    "load",
+]

@@ -1,0 +1,30 @@
+"""Settings that suit what is trained: the defaults that depend on more than the setting itself.
+
+It owns what changes with the size of a corpus; it does not know how settings are merged or checked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def defaults(pairs: int) -> dict[str, Any]:
+    """Settings that suit a corpus of this many sentence pairs, as a nested dictionary to start from."""
+    if pairs < 5_000:
+        return {
+            "tokenizer": {"vocabulary": 800},
+            "model": {
+                "embedding": 128,
+                "units": 256,
+                "embedding_dropout": 0.1,
+                "dropout": 0.1,
+                "readout_dropout": 0.1,
+            },
+            "training": {"batch_tokens": 400, "epochs": 16, "learning_rate": 3e-3, "warmup_steps": 100},
+        }
+    if pairs < 60_000:
+        return {"training": {"sampling": 0.3}}
+    return {
+        "model": {"embedding_dropout": 0.2, "dropout": 0.2, "readout_dropout": 0.2, "word_dropout": 0.1},
+        "training": {"batch_tokens": 2400, "epochs": 12},
+    }
