@@ -174,3 +174,32 @@ def test_a_vocabulary_nobody_asked_for_gives_way(tmp_path):
     with pytest.raises(TokenizerError, match="supports a vocabulary of at most"):
         start(files, pipeline.Run(tmp_path / "other"), {"tokenizer": {"vocabulary": 9000}}, said.append)
     assert not (tmp_path / "other" / "config.yaml").exists()
+
+
+COLOURS = {"red": "赤い", "blue": "青い", "white": "白い", "black": "黒い", "small": "小さな", "big": "大きな"}
+ANIMALS = {"dog": "犬", "cat": "猫", "bird": "鳥", "horse": "馬", "fish": "魚", "cow": "牛"}
+VERBS = {"sleeps": "眠る", "eats": "食べる", "runs": "走る", "sings": "歌う", "waits": "待つ"}
+PLACES = {"here": "ここで", "at home": "家で", "outside": "外で", "in the garden": "庭で"}
+
+
+@pytest.mark.slow
+def test_text_without_spaces_is_learned_and_scored(tmp_path, capsys):
+    rows = [
+        (f"The {colour} {animal} {verb} {place}.", f"{COLOURS[colour]}{ANIMALS[animal]}は{PLACES[place]}{VERBS[verb]}。")
+        for colour in COLOURS for animal in ANIMALS for verb in VERBS for place in PLACES
+    ]  # fmt: skip
+    random.Random(1).shuffle(rows)
+    (tmp_path / "a.tsv").write_text("".join(f"{english}\t{japanese}\n" for english, japanese in rows))
+    settings = ("training.epochs=12", "training.learning_rate=0.01", "training.warmup_steps=20")
+    languages = ["--source-lang", "en", "--target-lang", "ja"]
+    arguments = ["--source", str(tmp_path / "a.tsv"), "--output", str(tmp_path / "run"), *languages]
+    assert run(["train", *arguments, *assigned(*settings)]) == 0
+    model = bundle.load(tmp_path / "run")
+    scores = [row for row in model.scores if row["test"] == "test"]
+    assert min(row["bleu"] for row in scores) > 60
+    assert "tok:13a" not in (model.path / "README.md").read_text()
+    capsys.readouterr()
+    (tmp_path / "in").write_text("The red dog sleeps at home.\n")
+    assert run(["translate", str(tmp_path / "run"), "--input", str(tmp_path / "in")]) == 0
+    said = capsys.readouterr().out
+    assert " " not in said and said.endswith("。\n")
