@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -36,6 +37,9 @@ class FusedAdam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=tf.convert_to_tensor(gradient),
         )
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Iterable[Any]) -> Iterable[Any]:
+        return grads_and_vars  # a step sums them over devices before it clips them; Keras would sum them again
 
 
 def adam(config: TrainingConfig, steps: int) -> FusedAdam:

@@ -17,9 +17,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq import batches, checkpoint
+from seq2seq import batches, checkpoint, distribution
 from seq2seq.batches import Pairs
 from seq2seq.config import TrainingConfig
+from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
 from seq2seq.objective import divergence, perplexity, smoothed_cross_entropy
 from seq2seq.optimizer import MovingAverage, adam
@@ -58,13 +59,6 @@ class Standing:
         return [epoch + 1 for epoch in order[:count]]
 
 
-def precision(wanted: str) -> str:
-    """The dtype policy for this machine: bfloat16 only where the processor computes in it."""
-    if wanted == "float32" or (wanted == "auto" and not _computes_bfloat16()):
-        return "float32"
-    return "mixed_bfloat16"
-
-
 def losses(model: Seq2Seq, batch: Sequence[tf.Tensor], config: TrainingConfig) -> tuple[tf.Tensor, tf.Tensor]:
     """Loss and negative log-likelihood of each piece of a `Batch` in training, (B, T).
 
@@ -85,25 +79,33 @@ def losses(model: Seq2Seq, batch: Sequence[tf.Tensor], config: TrainingConfig) -
 
 
 def step_function(
-    model: Seq2Seq, adam: keras.optimizers.Optimizer, config: TrainingConfig, average: MovingAverage | None = None
+    model: Seq2Seq,
+    adam: keras.optimizers.Optimizer,
+    config: TrainingConfig,
+    *,
+    average: MovingAverage | None = None,
+    devices: Devices | None = None,
 ) -> Callable[..., Any]:
-    """One compiled training step: a `Batch` in; sums of loss and likelihood, tokens and gradient norm out."""
-    spec = tf.TensorSpec((None, None), tf.int32)
+    """One compiled training step: a `Batch` in; sums of loss and likelihood, tokens and gradient norm out.
 
-    @tf.function(input_signature=[spec, spec, spec], autograph=False)
+    On several devices each gets a part of the batch, and what comes out is that of the whole.
+    """
+
     def step(*batch):
-        tokens = tf.reduce_sum(tf.cast(tf.not_equal(batch[2], 0), tf.float32))
+        (tokens,) = distribution.total([tf.reduce_sum(tf.cast(tf.not_equal(batch[2], 0), tf.float32))])
         with tf.GradientTape() as tape:
             loss, likelihood = losses(model, batch, config)
             total = tf.reduce_sum(loss) / tokens
         weights = [weight.value for weight in model.trainable_variables]
-        gradients, norm = tf.clip_by_global_norm(tape.gradient(total, weights), config.clip_norm)
+        sums = [tf.reduce_sum(loss), tf.reduce_sum(likelihood)]
+        *gradients, loss, likelihood = distribution.total([*tape.gradient(total, weights), *sums])
+        gradients, norm = tf.clip_by_global_norm(gradients, config.clip_norm)
         adam.apply(gradients, model.trainable_variables)
         if average is not None:
             average.update(adam.iterations.value)
-        return tf.stack([tf.reduce_sum(loss), tf.reduce_sum(likelihood), tokens]), norm
+        return tf.stack([loss, likelihood, tokens]), norm
 
-    return step
+    return (devices or Devices()).function(step)
 
 
 def valid_perplexity(model: Seq2Seq, pairs: Pairs, batch_tokens: int = 4000) -> float:
@@ -131,6 +133,8 @@ class Trainer:
         resample: called with the number of an epoch (from 0), gives the pairs to train on in it; None means `train`.
         callbacks: Keras callbacks; batch logs hold loss, perplexity, gradient_norm, tokens; epoch logs the entry
             of the history.
+        devices: what the work is shared among; the model must have been made in their scope. The first machine
+            writes files and calls `evaluate`.
     """
 
     def __init__(
@@ -142,8 +146,9 @@ class Trainer:
         evaluate: Evaluate,
         resample: Callable[[int], Pairs] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        devices: Devices | None = None,
     ) -> None:
-        self.resample = resample
+        self.resample, self.devices = resample, devices or Devices()
         self.model, self.config, self.folder, self.evaluate = model, config, Path(folder), evaluate
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
         self.standing = Standing()
@@ -153,23 +158,29 @@ class Trainer:
 
         Raises:
             Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
-            TrainingError: the loss is no longer a number, or a checkpoint does not fit.
+            TrainingError: the loss is no longer a number.
+            CheckpointError: a checkpoint does not fit.
+            DistributionError: another machine is gone, or does not read the same files.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         steps = len(self._plan(train, 0)) * self.config.epochs
-        self.optimizer = adam(self.config, steps)
-        self.optimizer.build(self.model.trainable_variables)
-        decay = self.config.moving_average
-        self.average = MovingAverage(self.model.trainable_variables, decay) if decay else None
+        with self.devices.scope():
+            self.optimizer = adam(self.config, steps)
+            self.optimizer.build(self.model.trainable_variables)
+            decay = self.config.moving_average
+            self.average = MovingAverage(self.model.trainable_variables, decay) if decay else None
         if resume and (self.folder / LATEST).exists():
             self._load()
-        step = step_function(self.model, self.optimizer, self.config, self.average)
-        with _StopSignals() as stop:
+        step = step_function(self.model, self.optimizer, self.config, average=self.average, devices=self.devices)
+        with _StopSignals() as stop, self.devices.watched():
+            self.devices.check([steps, self.standing.epoch, self.standing.batch], "corpus and checkpoint")
+            self.devices.spread(each for each in self.model.variables if each.path.endswith("seed_generator_state"))
             self.callbacks.on_train_begin({"epochs": self.config.epochs, "steps": steps})
             while self.standing.epoch < self.config.epochs and not self._stalled():
                 self._epoch(step, train, stop)
                 self._finish_epoch(valid)
             self.callbacks.on_train_end({})
+            self.devices.part()
         return self.standing
 
     def averaged(self, epochs: Sequence[int]) -> dict[str, np.ndarray]:
@@ -185,7 +196,7 @@ class Trainer:
         plan = self._plan(train, now.epoch)
         self.callbacks.on_epoch_begin(now.epoch, {"batches": len(plan), "batch": now.batch})
         saved = begun = time.monotonic()
-        for batch in batches.dataset(train, plan[now.batch :]):
+        for batch in self.devices.dataset(train, plan[now.batch :]):
             sums, norm = step(*batch)
             sums = sums.numpy().tolist()
             if not np.isfinite(sums[0]):
@@ -201,8 +212,9 @@ class Trainer:
             self.callbacks.on_train_batch_end(
                 now.batch - 1, logs | {"gradient_norm": float(norm), "tokens": sums[2], "seconds": now.seconds}
             )
-            if stop.asked:
+            if self.devices.any(stop.asked):
                 self._save()
+                self.devices.part()
                 raise Interrupted
             if ended - saved > 60 * self.config.checkpoint_minutes:
                 self._save()
@@ -210,16 +222,18 @@ class Trainer:
 
     def _finish_epoch(self, valid: Pairs) -> None:
         with self.average.in_place() if self.average else contextlib.nullcontext():
-            entry = self._judge_epoch(valid)
+            entry = self.devices.told(lambda: self._judged(valid))
+            now = self.standing
+            now.history.append(entry)
+            now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
+            if self.devices.chief and now.epoch in now.best(self.config.average):
+                checkpoint.save(self._file(now.epoch), checkpoint.by_path(self.model.weights))
         self._save()
-        for file in self.folder.glob("epoch-*.safetensors"):
-            if file not in [self._file(epoch) for epoch in self.standing.best(self.config.average)]:
-                file.unlink()
         self.callbacks.on_epoch_end(self.standing.epoch - 1, entry)
 
-    def _judge_epoch(self, valid: Pairs) -> dict[str, float]:
+    def _judged(self, valid: Pairs) -> dict[str, float]:
         now = self.standing
-        entry = {
+        return {
             "loss": now.sums[0] / now.sums[2],
             "perplexity": perplexity(now.sums[1], int(now.sums[2])),
             "valid_perplexity": valid_perplexity(self.model, valid),
@@ -227,11 +241,6 @@ class Trainer:
             "learning_rate": float(self.optimizer.learning_rate),
             "seconds": now.seconds,
         }
-        now.history.append(entry)
-        now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
-        if now.epoch in now.best(self.config.average):
-            checkpoint.save(self._file(now.epoch), checkpoint.by_path(self.model.weights))
-        return entry
 
     def _stalled(self) -> bool:
         best = self.standing.best(1)
@@ -246,7 +255,13 @@ class Trainer:
         return checkpoint.by_place([*self.model.variables, *self.optimizer.variables, *average])
 
     def _save(self) -> None:
+        if not self.devices.chief:
+            return
         checkpoint.save(self.folder / LATEST, self._variables(), asdict(self.standing))
+        best = [self._file(epoch) for epoch in self.standing.best(self.config.average)]
+        for file in self.folder.glob("epoch-*.safetensors"):
+            if file not in best:
+                file.unlink()
 
     def _load(self) -> None:
         arrays, state = checkpoint.load(self.folder / LATEST)
@@ -275,14 +290,3 @@ class _StopSignals:
     def _ask(self, *_: object) -> None:
         self.asked = True
         self.__exit__()
-
-
-def _computes_bfloat16() -> bool:
-    if tf.config.list_physical_devices("GPU"):
-        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
-        return details.get("compute_capability", (0, 0)) >= (8, 0)
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags

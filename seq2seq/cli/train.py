@@ -34,6 +34,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --output exactly where it stopped.")
     ] = False,
+    gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs of each machine that share a batch.")] = 1,
     data: Annotated[str | None, typer.Option("--data", help="For the model card: what it was trained on.")] = None,
     licence: Annotated[str | None, typer.Option("--licence", help="For the model card: the model's licence.")] = None,
 ) -> None:
@@ -56,8 +57,9 @@ def train(
         raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
     files = pipeline.Files(source or Path("-"), target, *(valid or (None, None)), *(test or (None, None)))
     card = {name: value for name, value in (("data", data), ("licence", licence)) if value}
-    model = pipeline.train(files, output, settings=settings, provenance=card, resume=resume, say=_say)
-    shell.show(model.path, as_json=False)
+    model = pipeline.train(files, output, settings=settings, provenance=card, resume=resume, gpus=gpus, say=_say)
+    if model:  # on the first of several machines
+        shell.show(model.path, as_json=False)
 
 
 def _settings(path: Path | None, assign: list[str]) -> dict[str, Any]:

@@ -15,10 +15,11 @@ import msgspec
 import numpy as np
 
 import seq2seq
-from seq2seq import batches, config, inference, progress, release, training
+from seq2seq import batches, config, distribution, inference, precision, progress, release, training
 from seq2seq.batches import Pairs
 from seq2seq.bundle import Bundle
 from seq2seq.config import Config
+from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
@@ -38,9 +39,13 @@ def train(
     settings: Mapping[str, Any],
     provenance: Mapping[str, Any] | None = None,
     resume: bool = False,
+    gpus: int = 1,
     say: Say = print,
-) -> Bundle:
+) -> Bundle | None:
     """Trains a translator from raw text and writes its model folder, `output/model`.
+
+    Several machines, named in TF_CONFIG, each call it with the same arguments; the first one writes, the others
+    return None when training is done.
 
     Arguments:
         files: the corpus; what is not given of valid and test is split off.
@@ -49,35 +54,42 @@ def train(
         provenance: "data" and "licence" for the model card.
         resume: go on where the run in `output` was stopped, whatever stopped it; the result is that of a run
             that was never stopped.
+        gpus: how many of each machine share a batch.
         say: called with each line of progress.
 
     Raises:
         PipelineError: `output` is in use, or there is nothing to resume.
         Interrupted: SIGINT or SIGTERM came; the message says how to go on.
-        ConfigError, CorpusError, TokenizerError, TrainingError: from the step that failed.
+        ConfigError, CorpusError, TokenizerError, TrainingError, DistributionError: from the step that failed.
     """
     run = Run(Path(output))
     if resume and not run.folder.is_dir():
         raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {output}")
     if not resume and run.folder.exists() and any(run.folder.iterdir()):
         raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {output}")
-    if not run.config.exists():
+    devices = distribution.connect(gpus, say)
+    say = say if devices.chief else _silence
+    if devices.chief and not run.config.exists():
         start(files, run, settings, say)
+    devices.wait(run.config)
     resolved = config.build(config.load(run.config))
     _keep_settings(resolved, settings)
     tokenizers = [Tokenizer.load(run.folder / name) for name in run.sides(resolved)]
     pairs, valid, resample = _encode(run, resolved, tokenizers, say)
     keras.utils.set_random_seed(resolved.training.seed)
-    model = _network(resolved, tokenizers)
+    with devices.scope():
+        model = _network(resolved, tokenizers)
     _describe(resolved, model, pairs, say)
     judge = Judge(run, resolved, tokenizers[1], valid)
-    trainer = _trainer(run, resolved, model, judge, say, resample)
+    trainer = _trainer(run, resolved, model, judge, say=say, resample=resample, devices=devices)
     try:
         standing = trainer.run(pairs, valid, resume=resume)
     except training.Interrupted:
         raise Interrupted(
             f"stopped; everything is saved. Continue with the same command and --resume, in {output}"
         ) from None
+    if not devices.chief:
+        return None
     arrays, chosen = _best(trainer, judge, resolved)
     facts = {
         "version": seq2seq.__version__,
@@ -136,7 +148,7 @@ def _network(resolved: Config, tokenizers: Sequence[Tokenizer]) -> Seq2Seq:
         resolved.model,
         sizes[0],
         None if resolved.tokenizer.joint else sizes[1],
-        dtype=training.precision(resolved.training.precision),
+        dtype=precision.policy(resolved.training.precision),
     )
 
 
@@ -151,7 +163,13 @@ def _describe(resolved: Config, model: Seq2Seq, pairs: Pairs, say: Say) -> None:
     )
 
 
-def _trainer(run: Run, resolved: Config, model: Seq2Seq, judge: Judge, say: Say, resample: Resample) -> Trainer:
+def _silence(line: str) -> None:
+    """What machines other than the first one have to say."""
+
+
+def _trainer(
+    run: Run, resolved: Config, model: Seq2Seq, judge: Judge, *, say: Say, resample: Resample, devices: Devices
+) -> Trainer:
     def history() -> Sequence[Mapping[str, float]]:
         return trainer.standing.history
 
@@ -161,7 +179,15 @@ def _trainer(run: Run, resolved: Config, model: Seq2Seq, judge: Judge, say: Say,
         progress.TensorBoard(run.folder / "tensorboard"),
         progress.Curve(run.folder / "curve.png", history),
     ]
-    trainer = Trainer(model, resolved.training, run.checkpoints, evaluate=judge, resample=resample, callbacks=shown)
+    trainer = Trainer(
+        model,
+        resolved.training,
+        run.checkpoints,
+        evaluate=judge,
+        resample=resample,
+        callbacks=shown if devices.chief else [],
+        devices=devices,
+    )
     return trainer
 
 

@@ -1,0 +1,28 @@
+"""Which numbers a machine trains in: bfloat16 where its processor or its GPU computes in it, else float32.
+
+It owns that choice; it does not know what is computed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+
+def policy(wanted: str) -> str:
+    """The dtype policy for this machine: bfloat16 only where the processor computes in it."""
+    if wanted == "float32" or (wanted == "auto" and not _computes_bfloat16()):
+        return "float32"
+    return "mixed_bfloat16"
+
+
+def _computes_bfloat16() -> bool:
+    if tf.config.list_physical_devices("GPU"):
+        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+        return details.get("compute_capability", (0, 0)) >= (8, 0)
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
