@@ -105,6 +105,19 @@ def score(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
     return Scores(**results, signatures=signatures, sentences=len(references))
 
 
+def nearest(texts: Sequence[str], reference: str) -> int:
+    """Which of several texts has the highest chrF with the reference; the first of equals.
+
+    chrF, unlike BLEU, tells sentences of a few words apart: it counts runs of characters, not of four words.
+
+    Raises:
+        EvaluationError: sacreBLEU is not installed.
+    """
+    chrf = _metrics("13a")["chrF"]
+    scores = [chrf.sentence_score(text, [reference]).score for text in texts]
+    return max(range(len(texts)), key=scores.__getitem__)
+
+
 def bootstrap(
     hypotheses_a: Sequence[str], hypotheses_b: Sequence[str], references: Sequence[str], *, samples: int = 1000
 ) -> Bootstrap:

@@ -74,6 +74,7 @@ class _Body(msgspec.Struct):
 class Manifest(msgspec.Struct, frozen=True):
     """The content of a manifest, validated."""
 
+    digest: str
     config: Config
     provenance: dict[str, Any]
     scores: list[dict[str, Any]]
@@ -147,7 +148,8 @@ def parse(raw: bytes, place: str) -> Manifest:
         config = configuration.build(body.config)
     except ConfigError as error:
         raise BundleError(f"A model folder must hold a valid configuration. Received: {place} ({error})") from None
-    return Manifest(config, body.provenance, body.scores, body.files, body.members)
+    digest = raw[len(_SEAL) : len(_SEAL) + len(_BLANK)].decode()
+    return Manifest(digest, config, body.provenance, body.scores, body.files, body.members)
 
 
 def _is_whole(raw: bytes) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from seq2seq.bundle import manifest as manifests
 from seq2seq.bundle.manifest import MANIFEST, BundleError, File, Member
 from seq2seq.config import Config
@@ -34,6 +36,7 @@ class Bundle:
         scores: measured results, each with its test set and signature; plain JSON.
         files: size and SHA-256 digest of every file, by name.
         members: the models of an ensemble; none where the folder holds a single model.
+        digest: of the manifest, and so of all that it promises; it tells two models apart.
 
     Raises:
         BundleError: a file is not in the manifest, cannot be read, or is not the one that was written.
@@ -45,6 +48,7 @@ class Bundle:
     scores: list[dict[str, Any]]
     files: Mapping[str, File]
     members: tuple[Member, ...] = ()
+    digest: str = ""
     _verified: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
@@ -135,7 +139,7 @@ def load(path: str | Path, *, verify: bool = True) -> Bundle:
         size = _plain_size(folder / name)
         if size != promised.size:
             raise _wrong_size(folder / name, promised.size, size)
-    bundle = Bundle(folder, manifest.config, manifest.provenance, manifest.scores, manifest.files, manifest.members)
+    bundle = Bundle(folder, **msgspec.structs.asdict(manifest))
     if verify:
         bundle.verify()
     return bundle

@@ -148,10 +148,14 @@ def output(path: Path | None) -> Iterator[BinaryIO]:
 
 
 class Progress:
-    """A count on stderr, renewed twice a second, where a person watches and the terminal is not needed for the data."""
+    """A count on stderr, renewed twice a second, where a person watches and the terminal is not needed for the data.
 
-    def __init__(self, noun: str, *, quiet: bool = False) -> None:
-        self.noun, self.count = noun, 0
+    Where the `total` is known a bar and the time left are shown too.
+    """
+
+    def __init__(self, noun: str, *, total: int = 0, quiet: bool = False) -> None:
+        self.noun, self.total, self.count = noun, total, 0
+        self._first: int | None = None
         self._start = self._shown = time.monotonic()
         self._on = not quiet and sys.stderr is not None and sys.stderr.isatty()
 
@@ -167,13 +171,21 @@ class Progress:
         self.reach(self.count + 1)
 
     def reach(self, count: int) -> None:
-        """So many are done."""
+        """So many are done; the first call may say that most were done before."""
         self.count = count
+        self._first = count - 1 if self._first is None else self._first
         now = time.monotonic()
         if self._on and now - self._shown > 0.5:
             self._shown = now
-            rate = self.count / (now - self._start)
-            print(f"\r{self.count:,} {self.noun}, {rate:,.0f} a second\x1b[K", end="", file=sys.stderr, flush=True)
+            rate = (self.count - self._first) / (now - self._start)
+            line = f"{self._bar()}{self.count:,} {self.noun}, {rate:,.0f} a second"
+            if self.total and rate:
+                line += f", {(self.total - self.count) / rate / 60:,.0f} minutes left"
+            print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _bar(self) -> str:
+        done = min(20, 20 * self.count // self.total) if self.total else 0
+        return f"[{'#' * done}{'.' * (20 - done)}] " if self.total else ""
 
 
 @contextlib.contextmanager

@@ -1,0 +1,113 @@
+"""`seq2seq distill`: training text as a model translates it, for a smaller model to learn from.
+
+It knows which files were named and what is to be done next; what a line becomes is the library's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seq2seq.cli import errors, shell, streams
+from seq2seq.cli.errors import DataError, UsageError
+from seq2seq.cli.shell import app
+
+if TYPE_CHECKING:
+    from seq2seq.distillation import Distilled
+
+
+@app.command()
+def distill(
+    model: shell.Model,
+    source: Annotated[Path, typer.Option("--source", help="Text to translate, one sentence a line.")],
+    output: Annotated[Path, typer.Option("--output", help="The folder to write; the same one goes on after a stop.")],
+    target: Annotated[Path | None, typer.Option("--target", help="Its own translations, line by line.")] = None,
+    n_best: Annotated[
+        int | None, typer.Option("--n-best", min=1, max=64, help="Keep of the best N the one nearest to --target.")
+    ] = None,
+    keep_original: Annotated[
+        bool, typer.Option("--keep-original", help="Add the pairs of --source and --target after the others.")
+    ] = False,
+    beam: shell.Beam = None,
+    greedy: shell.Greedy = False,
+    length_penalty: shell.LengthPenalty = None,
+    coverage_penalty: shell.CoveragePenalty = None,
+    max_ratio: shell.MaxRatio = None,
+    no_repeat: shell.NoRepeat = None,
+    engine: shell.Engine = "litert",
+    threads: shell.Threads = None,
+) -> None:
+    """Translate training text, for a smaller model to learn from. Prints the two files.
+
+    A translation that was cut, is empty or says the same again and again gives way to the line of --target; without one
+    the line is left out. What was stopped goes on when the command is given again.
+    """
+    flags = shell.search_flags(locals())
+    for flag, given in (("--n-best", (n_best or 1) > 1), ("--keep-original", keep_original)):
+        if given and target is None:
+            raise UsageError(f"{flag} needs --target. Received: {flag} alone")
+    if "-" in (str(source), str(target)):
+        raise UsageError("Text to distill must be in files, which are read more than once. Received: -")
+    lines = _count(source, target)
+    import msgspec
+
+    from seq2seq import bundle, distillation
+
+    translator = shell.load(model, engine, threads)
+    search = shell.search_config(translator, flags)
+    identity = {
+        "model": bundle.load(model, verify=False).digest,
+        "engine": translator.engine_name,
+        "search": msgspec.to_builtins(search),
+        "references": target is not None,
+    }
+    with streams.Progress("lines", total=lines) as progress:
+        made = distillation.distill(
+            translator,
+            lambda: _pairs(source, target),
+            output,
+            search=search,
+            identity=identity,
+            keep_original=keep_original,
+            progress=progress.reach,
+        )
+    streams.show(f"{made.source}\n{made.target}")
+    errors.say("note", ", ".join(f"{count:,} {kind}" for kind, count in made.counts.items()))
+    errors.say("note", f"next: {_next(made, source)}")
+
+
+def _count(source: Path, target: Path | None) -> int:
+    """How many lines there are, all of them readable and as many on either side, before hours of work."""
+    counts = []
+    for path in filter(None, (source, target)):
+        lines = streams.Lines(path)
+        counts.append(sum(1 for _ in lines))
+        lines.check()
+    if len(set(counts)) > 1:
+        raise DataError(
+            "Source and target must have the same number of lines. "
+            f"Received: {source} with {counts[0]}, {target} with {counts[1]}"
+        )
+    return counts[0]
+
+
+def _pairs(source: Path, target: Path | None) -> Iterator[tuple[str, str]]:
+    references = streams.Lines(target) if target else ()
+    yield from zip_longest(streams.Lines(source), references, fillvalue="")
+
+
+def _next(made: Distilled, source: Path) -> str:
+    """The command that trains a student. It is judged on real translations: those held out beside the text, if any."""
+    languages = made.source.suffix, made.target.suffix
+    words = [f"seq2seq train --source {made.source} --target {made.target} --output STUDENT"]
+    for name in ("valid", "test"):
+        held_out = [source.parent / f"{name}{language}" for language in languages]
+        if all(path.exists() for path in held_out):
+            words.append(f"--{name}-source {held_out[0]} --{name}-target {held_out[1]}")
+        else:
+            words.append(f"--{name}-source {name.upper()}{languages[0]} --{name}-target {name.upper()}{languages[1]}")
+    return " ".join(words)
