@@ -1,0 +1,65 @@
+"""What is trained and on what: the clean text as ids, and the network of a configuration.
+
+It owns which pairs are left out and how sides are encoded; it does not know the loop or the order of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from seq2seq import batches, precision
+from seq2seq.batches import Pairs
+from seq2seq.config import Config
+from seq2seq.model import Seq2Seq
+from seq2seq.pipeline.run import Run
+from seq2seq.splits import Splits
+from seq2seq.tokenizer import Tokenizer
+
+Say = Callable[[str], None]
+Resample = Callable[[int], Pairs] | None
+
+
+def tokenizers(run: Run, resolved: Config) -> list[Tokenizer]:
+    """Those of source and target that lie in the run folder."""
+    return [Tokenizer.load(run.folder / name) for name in run.sides(resolved)]
+
+
+def encode(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, Resample]:
+    """The pairs to train on and to validate on, and what splits the former anew for an epoch, if anything does."""
+    kept, valid, source = plain(run, resolved, sides, say)
+    wanted = resolved.training
+    if not wanted.sampling:
+        return kept, valid, None
+    splits = Splits(source, sides[0], wanted.sampling, longest=wanted.max_tokens)
+    return kept, valid, lambda epoch: Pairs(splits.draw(wanted.seed * 100_003 + epoch), kept.target)
+
+
+def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, list[str]]:
+    """The pairs to train on and to validate on, split as usual, and the sources of the former as text."""
+    texts = run.pair("train", resolved)
+
+    def pairs(sentences: Sequence[Sequence[str]]) -> Pairs:
+        return Pairs(*(batches.encode(side, tokenizer) for side, tokenizer in zip(sentences, sides, strict=True)))
+
+    everything, wanted = pairs(texts), resolved.training
+    chosen = batches.within(everything, wanted.max_tokens)
+    kept = everything.keep(chosen)
+    if len(kept) < len(everything):
+        say(
+            f"{len(everything) - len(kept):,} pairs are left out: a side has more than training.max_tokens = "
+            f"{wanted.max_tokens} pieces"
+        )
+    source = [text for text, keep in zip(texts[0], chosen, strict=True) if keep]
+    return kept, pairs(run.pair("valid", resolved)), source
+
+
+def vocabularies(resolved: Config, sides: Sequence[Tokenizer]) -> tuple[int, int | None]:
+    """Pieces of the source and of the target; None is one table for both."""
+    return len(sides[0]), None if resolved.tokenizer.joint else len(sides[1])
+
+
+def network(resolved: Config, sides: Sequence[Tokenizer]) -> Seq2Seq:
+    """A fresh network of this configuration."""
+    return Seq2Seq(
+        resolved.model, *vocabularies(resolved, sides), dtype=precision.policy(resolved.training.precision)
+    )
