@@ -92,7 +92,7 @@ def ensemble(
     members, arrays = [], {}
     for number, model in enumerate(models, start=1):
         prefix = f"member_{number}/"
-        members.append(Member(_name(model), prefix, model.config, model.provenance, model.scores))
+        members.append(Member(model.name, prefix, model.config, model.provenance, model.scores))
         for name, array in deserialise(model.read("weights.safetensors")).items():
             arrays[prefix + name] = array.astype(np.float16)
     first = models[0]
@@ -139,12 +139,6 @@ def _check(models: Sequence[Bundle], path: Path) -> None:
             )
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise EnsembleError(f"An ensemble must go to a new or empty folder. Received: {path}")
-
-
-def _name(model: Bundle) -> str:
-    """The folder's name, or the run folder's."""
-    path = model.path.resolve()
-    return path.parent.name if path.name == "model" else path.name
 
 
 def _together(members: Sequence[Member], parameters: int) -> dict[str, Any]:

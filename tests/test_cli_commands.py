@@ -62,7 +62,15 @@ class TestTrain:
             return Bundle(path=output / "model")
 
         run = SimpleNamespace(config=SimpleNamespace(exists=lambda: (tmp_path / "r" / "config.yaml").exists()))
-        stand_in("pipeline", train=train, Files=lambda *paths: paths, Run=lambda folder: run)
+        stand_in(
+            "pipeline",
+            train=train,
+            plan=lambda files, **rest: calls.append({"files": files, **rest}) or "the plan",
+            Files=lambda *paths, parent: paths,
+            Run=lambda folder: run,
+            Before=SimpleNamespace,
+            Budget=lambda seconds, begun: seconds,
+        )
         return calls
 
     def test_files_become_a_model_folder_whose_path_is_the_data(self, calls, run, text, tmp_path):
@@ -104,6 +112,38 @@ class TestTrain:
         assert calls[0]["resume"] is True
 
     @pytest.mark.parametrize(
+        ("flags", "preflight", "seconds"),
+        [
+            ((), True, None),
+            (("--no-preflight",), False, None),
+            (("--budget", "90s"), True, 90),
+            (("--budget", "10m"), True, 600),
+            (("--budget", "1h30m"), True, 5400),
+        ],
+    )
+    def test_what_comes_before_a_training(self, flags, preflight, seconds, calls, run):
+        assert run("train", "--source", "a.en", "--target", "a.de", "--output", "o", *flags)[0] == 0
+        assert (calls[0]["before"].preflight, calls[0]["before"].budget) == (preflight, seconds)
+
+    def test_a_dry_run_prints_its_plan(self, calls, run):
+        flags = ("--dry-run", "--budget", "8h", "--set", "training.seed=5")
+        code, out, _ = run("train", "--source", "a.en", "--target", "a.de", "--output", "o", *flags)
+        assert (code, out) == (0, "the plan\n")
+        assert calls[0]["budget"] == 8 * 3600
+        assert calls[0]["settings"]["training"] == {"seed": 5}
+
+    @pytest.mark.parametrize("time", ["", "10", "0m", "an hour", "5m1h", "-3m"])
+    def test_a_budget_is_a_time(self, time, calls, run):
+        code, _, err = run("train", "--source", "a.en", "--target", "a.de", "--output", "o", "--budget", time)
+        assert code == 2
+        assert f"--budget must be a time such as 90s, 10m or 1h30m. Received: {time!r}" in err
+
+    def test_a_dry_run_resumes_nothing(self, calls, run):
+        code, _, err = run("train", "--output", "o", "--dry-run", "--resume")
+        assert code == 2
+        assert "--dry-run shows a training that has not begun. Received: --dry-run and --resume" in err
+
+    @pytest.mark.parametrize(
         ("flags", "sentence"),
         [
             ((), "--source must name the text to train on, or --resume a run to go on with. Received: neither"),
@@ -126,7 +166,7 @@ class TestTrain:
         def train(*_, **__):
             raise interrupted("stopped; continue with --resume")
 
-        stand_in("pipeline", train=train, Files=lambda *paths: paths)
+        stand_in("pipeline", train=train, Files=lambda *paths, parent: paths, Before=SimpleNamespace)
         code, out, err = run("train", "--source", "a.en", "--target", "a.de", "--output", "r")
         assert (code, out) == (130, "")
         assert "continue with --resume" in err

@@ -52,6 +52,12 @@ class Bundle:
     _verified: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
+    def name(self) -> str:
+        """The folder's name, or the run folder's."""
+        path = self.path.resolve()
+        return path.parent.name if path.name == "model" else path.name
+
+    @property
     def source_language(self) -> str:
         """Language code of what the model reads."""
         return self.config.source_language

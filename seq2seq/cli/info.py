@@ -66,6 +66,7 @@ def _text(facts: dict[str, Any]) -> str:
         *((f"  {name}", f"{size / 1e6:,.1f} MB") for name, size in facts["files"].items()),
         *(("score", _line(score)) for score in facts["scores"]),
         *(("", f"  {signature}") for signature in _signatures(facts["scores"])),
+        ("parent", facts["provenance"].get("parent", {}).get("name")),
         *((name, _plain(value)) for name, value in facts["provenance"].items()),
     ]
     return shell.table(rows)

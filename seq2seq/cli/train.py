@@ -5,7 +5,9 @@ It knows which files and settings were named; everything else is the pipeline's.
 
 from __future__ import annotations
 
+import re
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +30,9 @@ def train(
     source_lang: shell.SourceLanguage = None,
     target_lang: shell.TargetLanguage = None,
     configuration: Annotated[Path | None, typer.Option("--config", help="A YAML file of settings.")] = None,
+    init_from: Annotated[
+        Path | None, typer.Option("--init-from", metavar="MODEL", help="A model to train further, on this text.")
+    ] = None,
     assign: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
     ] = None,
@@ -35,6 +40,16 @@ def train(
         bool, typer.Option("--resume", help="Go on with the run in --output exactly where it stopped.")
     ] = False,
     gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs of each machine that share a batch.")] = 1,
+    no_preflight: Annotated[
+        bool, typer.Option("--no-preflight", help="Do not try a network on a few pairs before the training.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be trained and how long it would take; train nothing.")
+    ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", metavar="TIME", help="End in this time, such as 10m or 1h30m: sizes and epochs fit."),
+    ] = None,
     data: Annotated[str | None, typer.Option("--data", help="For the model card: what it was trained on.")] = None,
     licence: Annotated[str | None, typer.Option("--licence", help="For the model card: the model's licence.")] = None,
 ) -> None:
@@ -43,10 +58,13 @@ def train(
     --source and --target are aligned files; or --source alone is a TSV, CSV, JSONL or TMX file of pairs. Settings that
     are not given suit the size of the corpus.
     """
-    valid, test = shell.held_out(valid_source, valid_target, test_source, test_target)
+    shell.held_out(valid_source, valid_target, test_source, test_target)
+    begun, seconds = time.monotonic(), _seconds(budget) if budget is not None else 0.0
+    if dry_run and resume:
+        raise UsageError("--dry-run shows a training that has not begun. Received: --dry-run and --resume")
     settings = _settings(configuration, assign or [])
     if source is not None:
-        _set_languages(settings, (source_lang, target_lang), source, target)
+        _set_languages(settings, (source_lang, target_lang), source, target, told=init_from is None)
     elif not resume:
         raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
 
@@ -55,11 +73,29 @@ def train(
 
     if source is None and output.is_dir() and not pipeline.Run(output).config.exists():
         raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
-    files = pipeline.Files(source or Path("-"), target, *(valid or (None, None)), *(test or (None, None)))
+    sets = valid_source, valid_target, test_source, test_target
+    files = pipeline.Files(source or Path("-"), target, *sets, parent=init_from)
+    limit = pipeline.Budget(seconds, begun) if seconds else None
+    if dry_run:
+        shell.show(str(pipeline.plan(files, settings=settings, budget=limit, say=_say)), as_json=False)
+        return
+    before = pipeline.Before(preflight=not no_preflight, budget=limit)
     card = {name: value for name, value in (("data", data), ("licence", licence)) if value}
-    model = pipeline.train(files, output, settings=settings, provenance=card, resume=resume, gpus=gpus, say=_say)
+    model = pipeline.train(
+        files, output, settings=settings, provenance=card, resume=resume, gpus=gpus, before=before, say=_say
+    )
     if model:  # on the first of several machines
         shell.show(model.path, as_json=False)
+
+
+def _seconds(text: str) -> float:
+    """1h30m, 10m or 90s as seconds."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip().lower())
+    hours, minutes, rest = (int(number or 0) for number in found.groups()) if found else (0, 0, 0)
+    seconds = 3600 * hours + 60 * minutes + rest
+    if not seconds:
+        raise UsageError(f"--budget must be a time such as 90s, 10m or 1h30m. Received: {text!r}")
+    return float(seconds)
 
 
 def _settings(path: Path | None, assign: list[str]) -> dict[str, Any]:
@@ -74,11 +110,21 @@ def _settings(path: Path | None, assign: list[str]) -> dict[str, Any]:
 
 
 def _set_languages(
-    settings: dict[str, Any], given: tuple[str | None, str | None], source: Path, target: Path | None
+    settings: dict[str, Any],
+    given: tuple[str | None, str | None],
+    source: Path,
+    target: Path | None,
+    *,
+    told: bool,
 ) -> None:
+    """As the flags, the file of settings or the names of the text say; they must, or a model that goes on knows."""
     names = ("source_language", "target_language")
     named = [flag or settings.get(name) for flag, name in zip(given, names, strict=True)]
-    settings.update(zip(names, shell.languages((named[0], named[1]), source, target), strict=True))
+    try:
+        settings.update(zip(names, shell.languages((named[0], named[1]), source, target), strict=True))
+    except UsageError:
+        if told:
+            raise
 
 
 def _say(line: str) -> None:

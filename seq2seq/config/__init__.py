@@ -3,7 +3,7 @@
 It reads and writes YAML; it does not know what any setting is used for beyond the range it must lie in.
 """
 
-from seq2seq.config.defaults import defaults
+from seq2seq.config.defaults import defaults, fine_tuning
 from seq2seq.config.reading import ConfigError, assignments, build, changes, dump, load
 from seq2seq.config.sections import (
     Config,
@@ -29,5 +29,6 @@ __all__ = [
     "changes",
     "defaults",
     "dump",
+    "fine_tuning",
     "load",
 ]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from seq2seq.config.sections import Config
+
 
 def defaults(pairs: int) -> dict[str, Any]:
     """Settings that suit a corpus of this many sentence pairs, as a nested dictionary to start from."""
@@ -27,4 +29,22 @@ def defaults(pairs: int) -> dict[str, Any]:
     return {
         "model": {"embedding_dropout": 0.2, "dropout": 0.2, "readout_dropout": 0.2, "word_dropout": 0.1},
         "training": {"batch_tokens": 2400, "epochs": 12},
+    }
+
+
+def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
+    """What differs from the settings of a trained model where it is trained further, on this many pairs.
+
+    A tenth of the usual learning rate and few epochs: what it knows already should be bent, not written over.
+    """
+    usual = defaults(pairs).get("training", {}).get("batch_tokens", parent.training.batch_tokens)
+    return {
+        "training": {
+            "learning_rate": 1e-4,
+            "final_learning_rate": 1e-5,
+            "schedule": "cosine",
+            "warmup_steps": 50,
+            "epochs": 6,
+            "batch_tokens": min(usual, parent.training.batch_tokens),
+        }
     }

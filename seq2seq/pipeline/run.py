@@ -21,7 +21,7 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Files:
-    """The text to train on: two aligned files, or one file of pairs."""
+    """What a run is given. The text to train on: two aligned files, or one file of pairs; each set to judge it on too."""
 
     source: Path
     target: Path | None = None
@@ -29,6 +29,8 @@ class Files:
     valid_target: Path | None = None
     test_source: Path | None = None
     test_target: Path | None = None
+    parent: Path | None = None
+    """A model folder to go on from."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
+
+    @property
+    def parent(self) -> Path:
+        return self.folder / "parent.safetensors"
 
     @property
     def model(self) -> Path:

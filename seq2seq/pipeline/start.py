@@ -5,28 +5,45 @@ It owns how the settings of a run come about; it does not know training.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from seq2seq import config, corpus
 from seq2seq.config import Config
+from seq2seq.pipeline import fitting, parent, vocabulary
+from seq2seq.pipeline.budget import Budget, rungs
 from seq2seq.pipeline.run import Files, PipelineError, Run, replace
-from seq2seq.tokenizer import Tokenizer, TokenizerError
-from seq2seq.tokenizer import train as train_tokenizer
 
 Say = Callable[[str], None]
 
 
-def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say) -> None:
-    """Writes what a run begins with: its data, its tokenizers and, last, its resolved configuration."""
-    report = _prepare(files, run, config.build(dict(settings)))
+def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budget: Budget | None = None) -> None:
+    """Writes what a run begins with: its data, its tokenizers and, last, its resolved configuration.
+
+    With a budget, sizes and epochs that nobody asked for are those that end in time.
+    """
+    origin = parent.load(files.parent, settings) if files.parent else None
+    asked = config.build(msgspec.to_builtins(origin.config) if origin else {}, dict(settings))
+    report = _prepare(files, run, asked)
     say(str(report))
-    languages = dict(zip(("source_language", "target_language"), report.languages, strict=True))
-    resolved = config.build(config.defaults(report.splits["train"]), dict(settings), languages)
-    vocabulary = _train_tokenizers(run, resolved, "vocabulary" in settings.get("tokenizer", {}), say)
-    resolved = config.build(msgspec.to_builtins(resolved), {"tokenizer": {"vocabulary": vocabulary}})
+    pairs = report.splits["train"]
+    if origin:
+        candidates = [parent.inherit(origin, run, settings, pairs)]
+    else:
+        languages = dict(zip(("source_language", "target_language"), report.languages, strict=True))
+        candidates = rungs(pairs, settings, languages)
+
+    def learn(candidate: Config) -> Config:
+        exact = "vocabulary" in settings.get("tokenizer", {})
+        return candidate if origin else vocabulary.learn(run, candidate, exact, say)
+
+    if budget:
+        epochs = settings.get("training", {}).get("epochs")
+        resolved = fitting.fit(run, candidates, budget, learn=learn, epochs=epochs, say=say)
+    else:
+        resolved = learn(candidates[0])
     replace(run.config, config.dump(resolved).encode())
 
 
@@ -50,28 +67,3 @@ def _prepare(files: Files, run: Run, asked: Config) -> corpus.Report:
     if prepared.valid is None:
         raise PipelineError("Training needs pairs to validate on; corpus.valid must be at least 1. Received: 0")
     return prepared.report
-
-
-def _train_tokenizers(run: Run, resolved: Config, exact: bool, say: Say) -> int:
-    """Writes the tokenizers and returns the size of the largest.
-
-    A vocabulary that nobody asked for gives way to the largest that the corpus supports.
-    """
-    wanted, texts = resolved.tokenizer, run.pair("train", resolved)
-    sizes = []
-    for name, sentences in zip(run.sides(resolved), ([*texts[0], *texts[1]],) if wanted.joint else texts, strict=False):
-
-        def learn(vocabulary: int, sentences: Sequence[str] = sentences) -> bytes:
-            form, symbols = resolved.corpus.unicode, wanted.symbols
-            return train_tokenizer(sentences, vocabulary=vocabulary, kind=wanted.kind, symbols=symbols, form=form)
-
-        try:
-            model = learn(wanted.vocabulary)
-        except TokenizerError as error:
-            if exact or not error.largest:
-                raise
-            model = learn(error.largest)
-        replace(run.folder / name, model)
-        sizes.append(len(Tokenizer(model)))
-        say(f"{name}: {sizes[-1]:,} pieces")
-    return max(sizes)

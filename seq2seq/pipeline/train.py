@@ -15,21 +15,21 @@ import msgspec
 import numpy as np
 
 import seq2seq
-from seq2seq import batches, config, distribution, inference, precision, progress, release, training
+from seq2seq import allocation, config, distribution, inference, preflight, progress, release, training
 from seq2seq.batches import Pairs
 from seq2seq.bundle import Bundle
 from seq2seq.config import Config
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
+from seq2seq.pipeline import material, parent
+from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
+from seq2seq.pipeline.material import Resample
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
 from seq2seq.pipeline.start import start
-from seq2seq.splits import Splits
-from seq2seq.tokenizer import Tokenizer
 from seq2seq.training import Trainer
 
 Say = Callable[[str], None]
-Resample = Callable[[int], Pairs] | None
 
 
 def train(
@@ -40,6 +40,7 @@ def train(
     provenance: Mapping[str, Any] | None = None,
     resume: bool = False,
     gpus: int = 1,
+    before: Before = AS_USUAL,
     say: Say = print,
 ) -> Bundle | None:
     """Trains a translator from raw text and writes its model folder, `output/model`.
@@ -55,32 +56,38 @@ def train(
         resume: go on where the run in `output` was stopped, whatever stopped it; the result is that of a run
             that was never stopped.
         gpus: how many of each machine share a batch.
+        before: whether a few pairs are tried first, and the time that all must end in.
         say: called with each line of progress.
 
     Raises:
         PipelineError: `output` is in use, or there is nothing to resume.
         Interrupted: SIGINT or SIGTERM came; the message says how to go on.
-        ConfigError, CorpusError, TokenizerError, TrainingError, DistributionError: from the step that failed.
+        ConfigError, CorpusError, TokenizerError, TrainingError, PreflightError, DistributionError:
+            from the step that failed.
     """
     run = Run(Path(output))
     if resume and not run.folder.is_dir():
         raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {output}")
     if not resume and run.folder.exists() and any(run.folder.iterdir()):
         raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {output}")
+    allocation.keep_large_blocks()
     devices = distribution.connect(gpus, say)
     say = say if devices.chief else _silence
     if devices.chief and not run.config.exists():
-        start(files, run, settings, say)
+        start(files, run, settings, say, budget=before.budget)
     devices.wait(run.config)
     resolved = config.build(config.load(run.config))
     _keep_settings(resolved, settings)
-    tokenizers = [Tokenizer.load(run.folder / name) for name in run.sides(resolved)]
-    pairs, valid, resample = _encode(run, resolved, tokenizers, say)
+    tokenizers = material.tokenizers(run, resolved)
+    pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
+    if before.preflight and devices.chief and not (run.checkpoints / training.LATEST).exists():
+        say(str(preflight.check(resolved, pairs, material.vocabularies(resolved, tokenizers))))
     keras.utils.set_random_seed(resolved.training.seed)
     with devices.scope():
-        model = _network(resolved, tokenizers)
+        model = material.network(resolved, tokenizers)
     _describe(resolved, model, pairs, say)
     judge = Judge(run, resolved, tokenizers[1], valid)
+    origin = parent.adopt(run, model, files.parent, judge=judge, say=say)
     trainer = _trainer(run, resolved, model, judge, say=say, resample=resample, devices=devices)
     try:
         standing = trainer.run(pairs, valid, resume=resume)
@@ -100,6 +107,7 @@ def train(
         "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
         "averaged": chosen,
         "history": standing.history,
+        **origin,
         **(provenance or {}),
     }
     tokenizer_files = {path.name: path for path in run.folder.glob("tokenizer*.model")}
@@ -116,40 +124,6 @@ def _keep_settings(resolved: Config, settings: Mapping[str, Any]) -> None:
         raise PipelineError(
             f"A resumed run keeps its settings; other ones need a new folder. Received: {', '.join(changed)}"
         )
-
-
-def _encode(run: Run, resolved: Config, tokenizers: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, Resample]:
-    """The pairs to train on and to validate on, and what splits the former anew for an epoch, if anything does."""
-    texts = run.pair("train", resolved)
-
-    def pairs(sides: Sequence[Sequence[str]]) -> Pairs:
-        return Pairs(*(batches.encode(side, tokenizer) for side, tokenizer in zip(sides, tokenizers, strict=True)))
-
-    everything, wanted = pairs(texts), resolved.training
-    chosen = batches.within(everything, wanted.max_tokens)
-    kept = everything.keep(chosen)
-    if len(kept) < len(everything):
-        say(
-            f"{len(everything) - len(kept):,} pairs are left out: a side has more than training.max_tokens = "
-            f"{wanted.max_tokens} pieces"
-        )
-    source = [text for text, keep in zip(texts[0], chosen, strict=True) if keep]
-
-    valid = pairs(run.pair("valid", resolved))
-    if not wanted.sampling:
-        return kept, valid, None
-    splits = Splits(source, tokenizers[0], wanted.sampling, longest=wanted.max_tokens)
-    return kept, valid, lambda epoch: Pairs(splits.draw(wanted.seed * 100_003 + epoch), kept.target)
-
-
-def _network(resolved: Config, tokenizers: Sequence[Tokenizer]) -> Seq2Seq:
-    sizes = [len(tokenizer) for tokenizer in tokenizers]
-    return Seq2Seq(
-        resolved.model,
-        sizes[0],
-        None if resolved.tokenizer.joint else sizes[1],
-        dtype=precision.policy(resolved.training.precision),
-    )
 
 
 def _describe(resolved: Config, model: Seq2Seq, pairs: Pairs, say: Say) -> None:

@@ -1,0 +1,95 @@
+"""The model that a run goes on from: what is kept of it, and its weights.
+
+It owns what a child inherits; it does not know how the child is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from safetensors.numpy import load as deserialise
+
+from seq2seq import bundle, card, checkpoint, config
+from seq2seq.bundle import Bundle
+from seq2seq.config import Config
+from seq2seq.model import Seq2Seq
+from seq2seq.pipeline.run import PipelineError, Run, replace
+
+KEPT = ("source_language", "target_language", "corpus.unicode", "tokenizer.", "model.")
+FREE = ("model.dropout", "model.embedding_dropout", "model.readout_dropout", "model.word_dropout")
+
+
+def load(path: Path, settings: Mapping[str, Any]) -> Bundle:
+    """The model folder to go on from, which must be able to, with these settings.
+
+    Raises:
+        PipelineError: it is an ensemble, or a setting contradicts what a child keeps.
+        BundleError: it cannot be loaded.
+    """
+    parent = bundle.load(path)
+    if parent.members:
+        raise PipelineError(
+            "An ensemble cannot be trained further, only its members can, or a student of it (seq2seq distill). "
+            f"Received: {path}, an ensemble of {len(parent.members)}"
+        )
+    asked = config.build(msgspec.to_builtins(parent.config), dict(settings))
+    changed = [
+        change for change in config.changes(parent.config, asked) if change.startswith(KEPT) and not _free(change)
+    ]
+    if changed:
+        raise PipelineError(
+            "A model that is trained further keeps its languages, tokenizers and sizes. "
+            f"Received: {', '.join(changed)}, for {path}"
+        )
+    return parent
+
+
+def inherit(parent: Bundle, run: Run, settings: Mapping[str, Any], pairs: int) -> Config:
+    """Writes the tokenizers and the weights of the parent into the run, and gives the run's configuration."""
+    for name in dict.fromkeys(parent.tokenizers):
+        replace(run.folder / name, parent.read(name))
+    origin = {
+        "name": parent.name,
+        "digest": parent.digest,
+        "data": card.data(parent.provenance),
+        "licence": parent.provenance.get("licence") or "other",
+    }
+    checkpoint.save(run.parent, deserialise(parent.read("weights.safetensors")), origin)
+    return config.build(msgspec.to_builtins(parent.config), config.fine_tuning(parent.config, pairs), dict(settings))
+
+
+def adopt(
+    run: Run,
+    model: Seq2Seq,
+    again: Path | None,
+    *,
+    judge: Callable[[Seq2Seq], Mapping[str, float]],
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Gives the model its parent's weights, if the run has a parent; what provenance should say of it.
+
+    Args:
+        again: the parent that a resumed run names, if it does.
+        judge: says how good the parent is on the validation set, before anything is learned.
+
+    Raises:
+        PipelineError: a resumed run names another parent.
+    """
+    arrays, origin = checkpoint.load(run.parent) if run.parent.exists() else ({}, {})
+    if again and bundle.load(again, verify=False).digest != origin.get("digest"):
+        raise PipelineError(
+            f"A resumed run keeps the model that it began with; another one needs a new folder. Received: {again}"
+        )
+    if not origin:
+        return {}
+    checkpoint.assign(checkpoint.by_path(model.weights), arrays)
+    if not run.checkpoints.exists():
+        say(f"going on from {origin['name']}: valid BLEU {judge(model)['bleu']:.1f}")
+    return {"parent": origin}
+
+
+def _free(change: str) -> bool:
+    return change.partition("=")[0] in FREE
