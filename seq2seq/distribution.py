@@ -206,7 +206,7 @@ def connect(gpus: int = 1, say: Callable[[str], None] = print) -> Devices:
     Raises:
         DistributionError: TF_CONFIG cannot be read, there are fewer GPUs, or TensorFlow was used before.
     """
-    machine, machines = _place(os.environ.get("TF_CONFIG", ""))
+    machine, machines = machine_of(os.environ.get("TF_CONFIG", ""))
     present = tf.config.list_physical_devices("GPU")
     if gpus > max(1, len(present)):
         raise DistributionError(f"A machine must have the GPUs that it trains on. Received: {gpus}, of {len(present)}")
@@ -250,7 +250,7 @@ def total(tensors: Sequence[Any]) -> list[tf.Tensor]:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.convert_to_tensor(tensor) for tensor in tensors])
 
 
-def _place(text: str) -> tuple[int, int]:
+def machine_of(text: str) -> tuple[int, int]:
     """The number of this machine and how many there are, from what TF_CONFIG holds."""
     if not text.strip():
         return 0, 1

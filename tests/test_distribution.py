@@ -1,0 +1,267 @@
+"""Several devices and machines do what one does with the same batches, and end together."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
+
+from seq2seq import batches, checkpoint, distribution, training  # noqa: E402
+from seq2seq.distribution import Devices, DistributionError  # noqa: E402
+from tests import distributed_training  # noqa: E402
+
+LONGEST = 100
+"""Seconds that a run of two machines may take before it is killed."""
+
+pytestmark = pytest.mark.timeout(240)
+
+
+class Machines:
+    """Processes that find each other on this computer; TensorFlow is loaded once for all of them."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([distributed_training.__name__])
+        self._started: list[BaseProcess] = []
+
+    def run(self, folder: Path, *machines: dict[str, Any]) -> list[tuple[int | None, str, float]]:
+        """Exit code, stderr and end of each machine, given what differs for it."""
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in machines]
+        workers = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+        for each in sockets:
+            each.close()
+        started = []
+        for index, keywords in enumerate(machines):
+            config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+            arguments = ({"TF_CONFIG": json.dumps(config)}, folder / f"errors-{len(self._started)}", folder)
+            process = self._context.Process(target=distributed_training.process, args=arguments, kwargs=keywords)
+            process.start()
+            started.append((process, arguments[1]))
+            self._started.append(process)
+        ends, given_up = {}, time.monotonic() + LONGEST
+        while len(ends) < len(started) and time.monotonic() < given_up:
+            waiting = [process.sentinel for process, _ in started if process.sentinel not in ends]
+            ends |= dict.fromkeys(connection.wait(waiting, timeout=1), time.monotonic())
+        return [
+            (process.exitcode, report.read_text(), ends.get(process.sentinel, given_up)) for process, report in started
+        ]
+
+    def stop(self) -> None:
+        for process in self._started:
+            process.kill()
+            process.join()
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Machines]:
+    made = Machines()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Path:
+    """The run of one device."""
+    folder = tmp_path_factory.mktemp("alone")
+    distributed_training.trainer(folder, Devices()).run(distributed_training.corpus(), distributed_training.corpus())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def together(machines, tmp_path_factory) -> Path:
+    """The run of two machines that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("together")
+    for code, error, _ in machines.run(folder, {}, {}):
+        assert code == 0, error
+    return folder
+
+
+def two_of(machine: int, **changes: object) -> Devices:
+    """What machine 0 or 1 of two knows, with nobody to talk to."""
+    made = Devices(machine=machine, machines=2)
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def same_numbers(one: Path, other: Path) -> None:
+    """Weights, moments, averages and history of two runs differ by the order of summation at most."""
+    (arrays, state), (wanted, reference) = (checkpoint.load(each / training.LATEST) for each in (one, other))
+    assert set(arrays) == set(wanted)
+    for name, array in wanted.items():
+        np.testing.assert_allclose(arrays[name], array, rtol=2e-4, atol=2e-6, err_msg=name)
+    for entry, expected in zip(state["history"], reference["history"], strict=True):
+        assert {**entry, "seconds": 0} == pytest.approx({**expected, "seconds": 0}, rel=1e-5)
+
+
+def test_two_machines_end_with_the_same_weights(together):
+    one, other = (checkpoint.load(together / f"machine-{number}.safetensors") for number in (0, 1))
+    assert one[1] == other[1]
+    for name, array in one[0].items():
+        np.testing.assert_array_equal(array, other[0][name])
+
+
+def test_two_machines_do_what_one_does_with_the_same_batches(alone, together):
+    same_numbers(together, alone)
+
+
+def test_two_devices_of_a_machine_do_what_one_does_with_the_same_batches(machines, alone, tmp_path):
+    ((code, error, _),) = machines.run(tmp_path, {"mirrored": True})
+    assert code == 0, error
+    same_numbers(tmp_path, alone)
+    for one, other in checkpoint.load(tmp_path / "machine-0.safetensors")[1]["seeds"]:
+        assert one != other, "two devices would drop the same units"
+
+
+def test_stopped_on_one_machine_and_killed_on_another_a_run_resumes(machines, together, tmp_path):
+    for code, error, _ in machines.run(tmp_path, {}, {"stop": (signal.SIGTERM, 3)}):
+        assert (code, error) == (130, "")
+    stopped = checkpoint.load(tmp_path / training.LATEST)[1]
+    assert (stopped["epoch"], stopped["batch"]) == (0, 3)
+
+    (code, error, end), (killed, _, death) = machines.run(tmp_path, {}, {"stop": (signal.SIGKILL, 2)})
+    assert killed == -signal.SIGKILL and code == 1
+    assert end - death < 60
+    assert error == (
+        "seq2seq: error: All machines of a run must stay reachable; start it again on all of them with --resume. "
+        "Received: no answer from another machine, on machine 1 of 2\n"
+    )
+
+    for code, error, _ in machines.run(tmp_path, {}, {}):
+        assert code == 0, error
+    arrays, wanted = (checkpoint.load(each / "machine-1.safetensors")[0] for each in (tmp_path, together))
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(arrays[name], array)
+
+
+@pytest.mark.parametrize("devices", [1, 2, 3, 7])
+def test_devices_share_each_row_of_a_batch_once(devices):
+    pairs, rows = distributed_training.corpus(5), np.array([4, 0, 3, 1, 2])
+    whole = batches.batch(pairs, rows)
+    shares = [distribution.share(pairs, rows, place, devices) for place in range(devices)]
+    sentences = [row[row != 0].tolist() for share in shares for row in share.target_out if row.any()]
+    assert sorted(sentences) == sorted(row[row != 0].tolist() for row in whole.target_out)
+    for share in shares:
+        assert (share.source != 0).any(axis=1).all(), "a row without a token has no last state"
+
+
+def test_one_device_gets_the_batches_as_they_are():
+    pairs = distributed_training.corpus(5)
+    plan = [np.array([0, 1]), np.array([2])]
+    for blocks, rows in zip(Devices().dataset(pairs, plan), plan, strict=True):
+        for block, expected in zip(blocks, batches.batch(pairs, rows), strict=True):
+            np.testing.assert_array_equal(block, expected)
+
+
+def test_one_device_asks_nobody(tmp_path):
+    devices, answer = Devices(), object()
+    assert devices.chief and devices.told(lambda: answer) is answer
+    assert devices.any(True) and not devices.any(False)
+    devices.wait(tmp_path / "absent")
+    devices.part()
+    with pytest.raises(tf.errors.UnavailableError), devices.watched():
+        raise tf.errors.UnavailableError(None, None, "a file, say")
+
+
+CLUSTER = {"worker": ["a:1", "b:1"]}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "task", "place"),
+    [
+        ({}, None, (0, 1)),
+        (CLUSTER, ("worker", 1), (1, 2)),
+        ({"chief": ["c:1"], **CLUSTER}, ("worker", 1), (2, 3)),
+        ({"chief": ["c:1"], **CLUSTER}, ("chief", 0), (0, 3)),
+    ],
+)
+def test_which_machine_this_is_and_of_how_many(cluster, task, place):
+    task = {"type": task[0], "index": task[1]} if task else {}
+    assert distribution.machine_of(json.dumps({"cluster": cluster, "task": task})) == place
+    assert distribution.machine_of("") == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        json.dumps({"cluster": CLUSTER}),
+        json.dumps({"cluster": CLUSTER, "task": {"type": "worker", "index": 2}}),
+        json.dumps({"cluster": {"ps": ["c:1"], **CLUSTER}, "task": {"type": "ps", "index": 0}}),
+    ],
+)
+def test_a_malformed_tf_config_is_refused(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(DistributionError, match="TF_CONFIG must name all workers and which of them .* Received: "):
+        distribution.connect()
+
+
+def test_more_gpus_than_there_are_are_refused(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(DistributionError, match=r"must have the GPUs that it trains on. Received: 99, of \d+"):
+        distribution.connect(99)
+
+
+def test_machines_that_are_joined_too_late_are_refused(monkeypatch):
+    tf.constant(1) + 1
+    config = {"cluster": CLUSTER, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    said: list[str] = []
+    with pytest.raises(DistributionError, match="must be joined before TensorFlow computes anything. Received: "):
+        distribution.connect(say=said.append)
+    assert said == ["machine 1 of 2; waiting for the others"]
+
+
+def test_machines_that_read_other_files_are_refused():
+    told = two_of(1, told=lambda make: [8, 0, 0])
+    told.check([8, 0, 0], "checkpoint")
+    with pytest.raises(DistributionError, match=r"must read the same checkpoint.*: \[8, 1, 0\] on machine 2 and \[8, "):
+        told.check([8, 1, 0], "checkpoint")
+
+
+def test_a_folder_that_a_machine_does_not_see_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(distribution, "VISIBLE", 0.0)
+    waiting = two_of(1, _sum=lambda numbers: numbers)
+    waiting.wait(tmp_path)
+    with pytest.raises(DistributionError, match=r"must see the output folder.* Received: .*absent, which machine 2 do"):
+        waiting.wait(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("kind", distribution.GONE)
+def test_a_machine_that_is_gone_is_one_sentence(kind):
+    sentence = "All machines of a run must stay reachable.* Received: no answer"
+    with pytest.raises(DistributionError, match=sentence), two_of(0).watched():
+        raise kind(None, None, "Collective ops is aborted by: Socket closed")
+
+
+def test_an_error_of_this_machine_is_its_own():
+    for error in (tf.errors.InternalError(None, None, "cuDNN"), tf.errors.ResourceExhaustedError(None, None, "full")):
+        with pytest.raises(type(error)), two_of(0).watched():
+            raise error
+
+
+def test_what_the_first_machine_says_is_heard_by_all(monkeypatch):
+    wire: list[np.ndarray] = []
+
+    def send(numbers):
+        wire.append(np.array(numbers, np.float32))
+        return wire[-1]
+
+    said = {"bleu": np.float64(1 / 3), "name": "Zürich", "perplexity": float("inf")}
+    assert two_of(0, _sum=send).told(lambda: said) == said
+    heard = iter(wire)
+    assert two_of(1, _sum=lambda _: next(heard)).told(lambda: 1 / 0) == said
