@@ -5,7 +5,9 @@ It owns the order of these and the layout of a run folder; each step is another 
 
 from __future__ import annotations
 
+from seq2seq.pipeline.budget import Before, Budget
+from seq2seq.pipeline.plan import plan
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
 from seq2seq.pipeline.train import train
 
-__all__ = ["Files", "Interrupted", "PipelineError", "Run", "train"]
+__all__ = ["Before", "Budget", "Files", "Interrupted", "PipelineError", "Run", "plan", "train"]

@@ -1,0 +1,46 @@
+"""The tokenizers of a run, trained on its clean text.
+
+It owns their files and sizes; it does not know what else a run begins with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from seq2seq import config
+from seq2seq.config import Config
+from seq2seq.pipeline.run import Run, replace
+from seq2seq.tokenizer import Tokenizer, TokenizerError
+from seq2seq.tokenizer import train as train_tokenizer
+
+Say = Callable[[str], None]
+
+
+def learn(run: Run, resolved: Config, exact: bool, say: Say) -> Config:
+    """Writes the tokenizers and returns the configuration with the size of the largest.
+
+    A vocabulary that nobody asked for gives way to the largest that the corpus supports.
+
+    Arguments:
+        exact: whether somebody asked for it.
+    """
+    wanted, texts = resolved.tokenizer, run.pair("train", resolved)
+    sizes = []
+    for name, sentences in zip(run.sides(resolved), ([*texts[0], *texts[1]],) if wanted.joint else texts, strict=False):
+
+        def make(vocabulary: int, sentences: Sequence[str] = sentences) -> bytes:
+            form, symbols = resolved.corpus.unicode, wanted.symbols
+            return train_tokenizer(sentences, vocabulary=vocabulary, kind=wanted.kind, symbols=symbols, form=form)
+
+        try:
+            model = make(wanted.vocabulary)
+        except TokenizerError as error:
+            if exact or not error.largest:
+                raise
+            model = make(error.largest)
+        replace(run.folder / name, model)
+        sizes.append(len(Tokenizer(model)))
+        say(f"{name}: {sizes[-1]:,} pieces")
+    return config.build(msgspec.to_builtins(resolved), {"tokenizer": {"vocabulary": max(sizes)}})
