@@ -83,6 +83,13 @@ def check(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None], 
     Raises:
         PreflightError: a check failed.
     """
+    try:
+        return _prove(resolved, pairs, vocabularies, seconds)
+    finally:
+        gc.collect()  # networks hold themselves in circles, and the memory is wanted for the training
+
+
+def _prove(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None], seconds: float) -> Report:
     begun = time.monotonic()
     chosen = choose(pairs, resolved.training.seed)
     batch = batches.batch(chosen, np.arange(len(chosen)))
@@ -101,18 +108,14 @@ def check(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None], 
         sizes = msgspec.structs.replace(resolved.model, **rates)
         return Seq2Seq(sizes, *vocabularies, dtype=precision.policy(config.precision))
 
-    try:
-        model = fresh()
-        learned = learn_by_heart(model, batch, config, seconds=seconds)
-        if learned.failed:
-            raise PreflightError(_advice(learned, fresh(), batch, config, seconds=seconds / 2))
-        _refuse_standstill(resolved.training, pairs, learned)
-        check_network(model, batch)
-        check_file(model, fresh, batch)
-        return Report(len(chosen), learned.steps, learned.likelihood, time.monotonic() - begun)
-    finally:
-        model = None
-        gc.collect()
+    model = fresh()
+    learned = learn_by_heart(model, batch, config, seconds=seconds)
+    if learned.failed:
+        raise PreflightError(_advice(learned, fresh(), batch, config, seconds=seconds / 2))
+    _refuse_standstill(resolved.training, pairs, learned)
+    check_network(model, batch)
+    check_file(model, fresh, batch)
+    return Report(len(chosen), learned.steps, learned.likelihood, time.monotonic() - begun)
 
 
 def choose(pairs: Pairs, seed: int, count: int = PAIRS) -> Pairs:
@@ -221,7 +224,8 @@ def check_file(model: Seq2Seq, fresh: Callable[[], Seq2Seq], batch: Batch) -> No
             checkpoint.assign(checkpoint.by_path(other.weights), checkpoint.load(path)[0])
         except CheckpointError as error:
             raise PreflightError(f"A network must be saved and loaded; look at the disk. {error}") from None
-    found = _apart(*(_logits(each)(*batch[:2]) for each in (model, other)), batch.target_out != 0)
+    saved, loaded = (_logits(each)(batch.source, batch.target_in) for each in (model, other))
+    found = _apart(saved, loaded, batch.target_out != 0)
     if found > _tolerance(model):
         raise PreflightError(
             f"A loaded network must score as the saved one; look at what checkpoints hold. Received: {found:.3g} apart"

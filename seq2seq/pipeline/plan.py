@@ -55,7 +55,7 @@ class Plan:
         sections = (
             ("Data", self._data()),
             ("Parameters", _shares(self.parameters)),
-            ("Memory, estimated", [*(_row(name, f"{size / MIB:,.0f} MiB") for name, size in self.memory.items())]),
+            ("Memory, estimated", [_row(name, f"{size / MIB:,.0f} MiB") for name, size in self.memory.items()]),
             ("Time, from measured steps", self._time()),
             ("Configuration", ["  " + line for line in config.dump(self.resolved).splitlines()]),
         )
@@ -139,7 +139,7 @@ def memory(model: Seq2Seq, resolved: Config, pairs: Pairs) -> dict[str, int]:
     return rows | {"in all": sum(rows.values())}
 
 
-def _shapes(pairs: Pairs, batch_tokens: int) -> set[tuple[int, int, int]]:
+def _shapes(pairs: Pairs, batch_tokens: int) -> set[tuple[int, ...]]:
     """B, S and T of every batch."""
     lengths = pairs.source.lengths, pairs.target.lengths
     return {
