@@ -30,8 +30,8 @@ STEPS, WARMUP = 1000, 30
 SECONDS = 60.0
 LEARNED = 0.1
 """Nats a piece at which pairs are known by heart; without its source the network could not guess them so well."""
-SLOWEST = 5e-4
-"""Lower learning rates learn by heart too, but not while someone waits; they are tried at this one."""
+SLOWEST = 0.25
+"""Rates under this, divided by units, learn by heart too, but not while someone waits; they are tried at it."""
 STANDSTILL = 0.05
 JUDGED = 100
 """Steps after which what has not come half of the way is going nowhere."""
@@ -60,7 +60,7 @@ class Report:
             so_far = f"{self.likelihood:.2f} nats a piece after {self.steps} steps"
             heart = f"is learning {self.pairs} pairs by heart ({so_far})"
         return (
-            f"preflight, {self.seconds:.0f} seconds: the network {heart}, ignores padding, cannot see the future, "
+            f"preflight, {self.seconds:.0f} seconds: the network {heart}, cannot see the future, ignores padding, "
             "reads the source, saves and loads"
         )
 
@@ -69,8 +69,8 @@ def check(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None], 
     """Proves on a network of its own that one of this configuration can be trained on these pairs.
 
         1. it learns 32 pairs by heart: loss, gradients and learning rate work together
-        2. its scores do not depend on padding
-        3. its scores do not depend on later pieces of the target
+        2. its scores do not depend on later pieces of the target
+        3. its scores do not depend on padding
         4. its scores depend on the source
         5. written to a file and read into another network, the weights give the same scores
 
@@ -95,7 +95,7 @@ def _prove(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None],
     batch = batches.batch(chosen, np.arange(len(chosen)))
     config = msgspec.structs.replace(
         resolved.training,
-        learning_rate=max(SLOWEST, resolved.training.learning_rate),
+        learning_rate=max(SLOWEST / resolved.model.units, resolved.training.learning_rate),
         warmup_steps=min(WARMUP, resolved.training.warmup_steps),
         schedule="constant",
         label_smoothing=0.0,
@@ -109,7 +109,7 @@ def _prove(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None],
         return Seq2Seq(sizes, *vocabularies, dtype=precision.policy(config.precision))
 
     model = fresh()
-    learned = learn_by_heart(model, batch, config, seconds=seconds)
+    learned = learn_by_heart(model, batch, config, seconds=seconds, steps=STEPS)
     if learned.failed:
         raise PreflightError(_advice(learned, fresh(), batch, config, seconds=seconds / 2))
     _refuse_standstill(resolved.training, pairs, learned)
@@ -163,9 +163,7 @@ class Learned:
         return self.in_time or not self.likelihood < (self.first / 2 if self.steps >= JUDGED else self.first)
 
 
-def learn_by_heart(
-    model: Seq2Seq, batch: Batch, config: TrainingConfig, *, seconds: float = SECONDS, steps: int = STEPS
-) -> Learned:
+def learn_by_heart(model: Seq2Seq, batch: Batch, config: TrainingConfig, *, seconds: float, steps: int) -> Learned:
     """Trains on one batch until its pairs are known, or steps or time are used up, or it gets nowhere."""
     adam = optimizer.adam(config, steps)
     adam.build(model.trainable_variables)
@@ -190,17 +188,17 @@ def check_network(model: Seq2Seq, batch: Batch) -> None:
     logits, tolerance = _logits(model), _tolerance(model)
     there = batch.target_out != 0
     before = logits(batch.source, batch.target_in)
-    wider = [np.pad(block, ((0, 0), (0, 2 * batches.STEP))) for block in batch[:2]]
-    if (found := _apart(before, logits(*wider)[:, :, : before.shape[2]], there)) > tolerance:
-        raise PreflightError(
-            f"Scores must not depend on padding; look at the encoder and the attention. Received: {found:.3g} apart"
-        )
     middle = there.sum(axis=1, keepdims=True) // 2
     later = np.arange(there.shape[1]) > middle
     changed = np.where(later & (batch.target_in != 0), _another(batch.target_in, before.shape[-1]), batch.target_in)
     if (found := _apart(before, logits(batch.source, changed), there & ~later)) > tolerance:
         raise PreflightError(
             f"Scores must not depend on later pieces of the target; look at the decoder. Received: {found:.3g} apart"
+        )
+    wider = [np.pad(block, ((0, 0), (0, 2 * batches.STEP))) for block in batch[:2]]
+    if (found := _apart(before, logits(*wider)[:, :, : before.shape[2]], there)) > tolerance:
+        raise PreflightError(
+            f"Scores must not depend on padding; look at the encoder and the attention. Received: {found:.3g} apart"
         )
     found = _apart(before, logits(np.roll(batch.source, 1, axis=0), batch.target_in), there)
     if found <= 2 * tolerance:

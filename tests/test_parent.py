@@ -65,7 +65,7 @@ def quick(monkeypatch):
 
 def further(run, files, model, output, *arguments):
     text = ("--source", files[0], "--target", files[1])
-    return run("train", *text, "--output", output, "--init-from", model.path.parent, *arguments)
+    return run("train", *text, "--output", output, "--init-from", model.path.parent, "--no-preflight", *arguments)
 
 
 def test_a_child_begins_with_the_weights_and_keeps_the_rest(run, files, model, tmp_path, quick):

@@ -36,7 +36,8 @@ def assigned(*settings: str) -> list[str]:
 
 
 def train(folder: Path, *arguments: str) -> list[str]:
-    return ["train", "--output", str(folder / "run"), *corpus(folder, 300), *assigned("training.epochs=2", *arguments)]
+    given = ["--no-preflight", *corpus(folder, 300), *assigned("training.epochs=2", *arguments)]
+    return ["train", "--output", str(folder / "run"), *given]
 
 
 @pytest.fixture(scope="module")

@@ -102,12 +102,12 @@ def test_a_rate_too_low_is_named():
 def test_a_network_too_small_is_named(monkeypatch):
     monkeypatch.setattr(preflight, "STEPS", 30)
     chosen = config.build(SETTINGS, {"model": {"units": 2, "embedding": 1}, "training": {"learning_rate": 1e-3}})
-    with pytest.raises(PreflightError, match=r"raise model.units or training.learning_rate, which is 0.001. Received"):
+    with pytest.raises(PreflightError, match=r"raise model.units or training.learning_rate, which is 0.125. Received"):
         preflight.check(chosen, corpus(32), (V, None))
 
 
 def test_where_time_is_up_being_on_the_way_is_enough():
-    learned = preflight.learn_by_heart(network(), batch(), settings(warmup_steps=0).training, seconds=0.0)
+    learned = preflight.learn_by_heart(network(), batch(), settings(warmup_steps=0).training, seconds=0.0, steps=9)
     assert learned.steps == 2
     assert not learned.failed
     assert "is learning 6 pairs by heart (2.50 nats" in str(preflight.Report(6, 2, 2.5, 1.0))

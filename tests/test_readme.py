@@ -37,7 +37,7 @@ SETTINGS = {
     "corpus.valid": 20,
     "corpus.test": 20,
 }
-TINY = " ".join(f"--set {name}={value}" for name, value in SETTINGS.items())
+TINY = " ".join(["--no-preflight", *(f"--set {name}={value}" for name, value in SETTINGS.items())])
 
 
 @dataclass(frozen=True)
