@@ -23,10 +23,10 @@ from seq2seq import batches, checkpoint, distribution, training  # noqa: E402
 from seq2seq.distribution import Devices, DistributionError  # noqa: E402
 from tests import distributed_training  # noqa: E402
 
-LONGEST = 100
+LONGEST = 200
 """Seconds that a run of two machines may take before it is killed."""
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 class Machines:
