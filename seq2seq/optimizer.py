@@ -6,7 +6,7 @@ It owns the update of weights; it does not know what they are weights of or wher
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -21,6 +21,8 @@ EVERY = 8
 
 class FusedAdam(keras.optimizers.Adam):
     """Keras' Adam with TensorFlow's one-kernel update: the same numbers, read and written once instead of ten times."""
+
+    schedule: WarmUp
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         index = self._get_variable_index(variable)
@@ -51,7 +53,43 @@ def adam(config: TrainingConfig, steps: int) -> FusedAdam:
         total=steps,
         decay=config.schedule,
     )
-    return FusedAdam(schedule, beta_2=0.998, epsilon=1e-8)
+    made = FusedAdam(schedule, beta_2=0.998, epsilon=1e-8)
+    made.schedule = schedule
+    return made
+
+
+class Gathered:
+    """The gradients of the batches since the last step, so that N batches do what one of all their pairs would do.
+
+        g = sum of n_i g_i / sum of n_i over the batches i, of n_i target tokens each
+
+    Arguments:
+        weights: Keras variables.
+    """
+
+    def __init__(self, weights: Iterable[keras.Variable]) -> None:
+        zeros = [keras.ops.zeros(weight.shape, "float32") for weight in weights]
+        self.variables = [
+            keras.Variable(zero, trainable=False, name=f"gathered_{place}", dtype="float32")
+            for place, zero in enumerate([*zeros, keras.ops.zeros((), "float32")])
+        ]
+
+    def add(self, gradients: Sequence[tf.Tensor], tokens: tf.Tensor) -> None:
+        """Takes the gradients of the mean loss of a token of a batch."""
+        for variable, gradient in zip(self.variables, [*gradients, 1.0], strict=True):
+            weighted = tokens * tf.convert_to_tensor(gradient)
+            tf.raw_ops.AssignAddVariableOp(resource=variable.value.handle, value=weighted)
+
+    def mean(self, gradients: Sequence[tf.Tensor], tokens: tf.Tensor) -> list[tf.Tensor]:
+        """The gradients of all that was taken and of this last batch, as of one; then it holds nothing."""
+        *sums, counted = (variable.value.read_value() for variable in self.variables)
+        for variable in self.variables:
+            tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.zeros(variable.shape))
+        total = counted + tokens
+        return [
+            (before + tokens * tf.convert_to_tensor(gradient)) / total
+            for before, gradient in zip(sums, gradients, strict=True)
+        ]
 
 
 class MovingAverage:

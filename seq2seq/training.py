@@ -17,13 +17,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq import batches, checkpoint, distribution
+from seq2seq import batches, checkpoint
 from seq2seq.batches import Pairs
 from seq2seq.config import TrainingConfig
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
-from seq2seq.objective import divergence, perplexity, smoothed_cross_entropy
-from seq2seq.optimizer import MovingAverage, adam
+from seq2seq.objective import perplexity, plateaus, smoothed_cross_entropy
+from seq2seq.optimizer import Gathered, MovingAverage, adam
+from seq2seq.step import gather_function, step_function
 
 Evaluate = Callable[[Seq2Seq], dict[str, float]]
 
@@ -57,55 +58,6 @@ class Standing:
         """The epochs (from 1) with the highest BLEU, best first; the earlier one where two are equal."""
         order = sorted(range(len(self.history)), key=lambda epoch: -self.history[epoch]["bleu"])
         return [epoch + 1 for epoch in order[:count]]
-
-
-def losses(model: Seq2Seq, batch: Sequence[tf.Tensor], config: TrainingConfig) -> tuple[tf.Tensor, tf.Tensor]:
-    """Loss and negative log-likelihood of each piece of a `Batch` in training, (B, T).
-
-    With R-Drop each pair is read twice, with other dropout, and the two predictions are drawn towards each other:
-
-        loss = (loss_1 + loss_2) / 2 + alpha / 4 * (KL(p_1 || p_2) + KL(p_2 || p_1))
-
-    Source: Liang et al. 2021 (R-Drop), equations 1 to 3, halved so that the learning rate means the same.
-    """
-    source, before, target = (tf.concat([x, x], axis=0) for x in batch) if config.r_drop else batch
-    logits = model((source, before), training=True)
-    loss, likelihood = smoothed_cross_entropy(logits, target, config.label_smoothing)
-    if not config.r_drop:
-        return loss, likelihood
-    loss, likelihood = (tf.add_n(tf.split(x, 2)) / 2 for x in (loss, likelihood))
-    first, second = tf.split(logits, 2)
-    return loss + config.r_drop / 4 * divergence(first, second, batch[2]), likelihood
-
-
-def step_function(
-    model: Seq2Seq,
-    adam: keras.optimizers.Optimizer,
-    config: TrainingConfig,
-    *,
-    average: MovingAverage | None = None,
-    devices: Devices | None = None,
-) -> Callable[..., Any]:
-    """One compiled training step: a `Batch` in; sums of loss and likelihood, tokens and gradient norm out.
-
-    On several devices each gets a part of the batch, and what comes out is that of the whole.
-    """
-
-    def step(*batch):
-        (tokens,) = distribution.total([tf.reduce_sum(tf.cast(tf.not_equal(batch[2], 0), tf.float32))])
-        with tf.GradientTape() as tape:
-            loss, likelihood = losses(model, batch, config)
-            total = tf.reduce_sum(loss) / tokens
-        weights = [weight.value for weight in model.trainable_variables]
-        sums = [tf.reduce_sum(loss), tf.reduce_sum(likelihood)]
-        *gradients, loss, likelihood = distribution.total([*tape.gradient(total, weights), *sums])
-        gradients, norm = tf.clip_by_global_norm(gradients, config.clip_norm)
-        adam.apply(gradients, model.trainable_variables)
-        if average is not None:
-            average.update(adam.iterations.value)
-        return tf.stack([loss, likelihood, tokens]), norm
-
-    return (devices or Devices()).function(step)
 
 
 def valid_perplexity(model: Seq2Seq, pairs: Pairs, batch_tokens: int = 4000) -> float:
@@ -163,20 +115,24 @@ class Trainer:
             DistributionError: another machine is gone, or does not read the same files.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        steps = len(self._plan(train, 0)) * self.config.epochs
+        planned = len(self._plan(train, 0))
+        steps = -(-planned // self.config.accumulate) * self.config.epochs
         with self.devices.scope():
             self.optimizer = adam(self.config, steps)
             self.optimizer.build(self.model.trainable_variables)
             decay = self.config.moving_average
             self.average = MovingAverage(self.model.trainable_variables, decay) if decay else None
+            self.gathered = Gathered(self.model.trainable_variables) if self.config.accumulate > 1 else None
         if resume and (self.folder / LATEST).exists():
             self._load()
-        step = step_function(self.model, self.optimizer, self.config, average=self.average, devices=self.devices)
+        warm = -(-self.optimizer.schedule.warmup * self.config.epochs // steps)
+        step = self._step()
         with _StopSignals() as stop, self.devices.watched():
             self.devices.check([steps, self.standing.epoch, self.standing.batch], "corpus and checkpoint")
             self.devices.spread(each for each in self.model.variables if each.path.endswith("seed_generator_state"))
-            self.callbacks.on_train_begin({"epochs": self.config.epochs, "steps": steps})
+            self.callbacks.on_train_begin({"epochs": self.config.epochs, "steps": planned * self.config.epochs})
             while self.standing.epoch < self.config.epochs and not self._stalled():
+                self._lower(warm)
                 self._epoch(step, train, stop)
                 self._finish_epoch(valid)
             self.callbacks.on_train_end({})
@@ -187,6 +143,29 @@ class Trainer:
         """The mean of the weights after these epochs (from 1), which must be among the best that are kept."""
         return checkpoint.average([self._file(epoch) for epoch in epochs])
 
+    def _step(self) -> Callable[..., Any]:
+        """Called with a batch and whether it ends a group of `accumulate`, as the last one of an epoch does too."""
+        step = step_function(
+            self.model,
+            self.optimizer,
+            self.config,
+            average=self.average,
+            gathered=self.gathered,
+            devices=self.devices,
+        )
+        if self.gathered is None:
+            return lambda batch, ends: step(*batch)
+        gather = gather_function(self.model, self.config, self.gathered, devices=self.devices)
+        return lambda batch, ends: step(*batch) if ends else (gather(*batch), None)
+
+    def _lower(self, warm: int) -> None:
+        """Sets the learning rate of schedule "plateau"; the history alone decides, so a resumed run needs no more."""
+        scale = self.optimizer.schedule.scale
+        if scale is not None:
+            perplexities = [entry["valid_perplexity"] for entry in self.standing.history]
+            count = plateaus(perplexities, self.config.plateau_patience, warm=warm)
+            scale.assign(self.config.plateau_factor**count)
+
     def _plan(self, pairs: Pairs, epoch: int) -> list[np.ndarray]:
         return batches.plan(pairs, self.config.batch_tokens, seed=self.config.seed * 100_003 + epoch)
 
@@ -195,9 +174,12 @@ class Trainer:
         train = self.resample(now.epoch) if self.resample else train
         plan = self._plan(train, now.epoch)
         self.callbacks.on_epoch_begin(now.epoch, {"batches": len(plan), "batch": now.batch})
-        saved = begun = time.monotonic()
+        norm, saved = 0.0, time.monotonic()
+        begun = saved
         for batch in self.devices.dataset(train, plan[now.batch :]):
-            sums, norm = step(*batch)
+            ends = (now.batch + 1) % self.config.accumulate == 0 or now.batch + 1 == len(plan)
+            sums, moved = step(batch, ends)
+            norm = float(moved) if ends else norm
             sums = sums.numpy().tolist()
             if not np.isfinite(sums[0]):
                 raise TrainingError(
@@ -210,7 +192,7 @@ class Trainer:
             now.seconds, begun = now.seconds + ended - begun, ended
             logs = {"loss": now.sums[0] / now.sums[2], "perplexity": perplexity(now.sums[1], int(now.sums[2]))}
             self.callbacks.on_train_batch_end(
-                now.batch - 1, logs | {"gradient_norm": float(norm), "tokens": sums[2], "seconds": now.seconds}
+                now.batch - 1, logs | {"gradient_norm": norm, "tokens": sums[2], "seconds": now.seconds}
             )
             if self.devices.any(stop.asked):
                 self._save()
@@ -251,8 +233,8 @@ class Trainer:
 
     def _variables(self) -> dict[str, Any]:
         # model.variables, not weights: the states of the dropout seeds are what makes a resumed run exact.
-        average = self.average.variables if self.average else []
-        return checkpoint.by_place([*self.model.variables, *self.optimizer.variables, *average])
+        more = [variable for each in (self.average, self.gathered) if each for variable in each.variables]
+        return checkpoint.by_place([*self.model.variables, *self.optimizer.variables, *more])
 
     def _save(self) -> None:
         if not self.devices.chief:

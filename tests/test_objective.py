@@ -92,3 +92,22 @@ def test_divergence_is_that_of_the_definition_and_so_is_its_slope():
     for ours, theirs in zip(*slopes, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert float(tf.reduce_sum(objective.divergence(first, first, target))) == 0.0
+
+
+def test_a_plateau_is_so_many_epochs_without_a_better_one_after_the_warm_up():
+    assert objective.plateaus([], 2) == 0
+    assert objective.plateaus([5, 4, 3, 2], 1) == 0
+    assert objective.plateaus([5, 5, 5, 5, 5], 2) == 2
+    assert objective.plateaus([5, 6, 4, 6, 6], 2) == 1
+    assert objective.plateaus([5, 6, 7, 8], 1) == 3
+    assert objective.plateaus([5, 6, 7, 8], 1, warm=3) == 1
+
+
+def test_the_schedule_of_plateaus_is_scaled_and_never_falls_below_the_end():
+    schedule = objective.WarmUp(1.0, 0.3, warmup=4, total=100, decay="plateau")
+    assert float(schedule(1)) == pytest.approx(0.5)
+    assert float(schedule(50)) == pytest.approx(1.0)
+    schedule.scale.assign(0.5)
+    assert float(schedule(50)) == pytest.approx(0.5)
+    schedule.scale.assign(0.25)
+    assert float(schedule(99)) == pytest.approx(0.3)

@@ -12,7 +12,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
-from seq2seq import batches, checkpoint, optimizer, training  # noqa: E402
+from seq2seq import batches, checkpoint, optimizer, step, training  # noqa: E402
 from seq2seq.batches import Pairs, Side  # noqa: E402
 from seq2seq.config import ModelConfig, TrainingConfig  # noqa: E402
 from seq2seq.model import Seq2Seq  # noqa: E402
@@ -62,7 +62,11 @@ def weights(made: Trainer) -> list[np.ndarray]:
     return [weight.numpy() for weight in made.model.weights]
 
 
-@pytest.mark.parametrize("changes", [{}, {"moving_average": 0.9, "r_drop": 2.0}], ids=["plain", "r_drop"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"moving_average": 0.9, "r_drop": 2.0}, {"accumulate": 3, "moving_average": 0.9}],
+    ids=["plain", "r_drop", "accumulate"],
+)
 @pytest.mark.parametrize("stops", [[1], [2, 3]], ids=str)
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, stops, changes):
     pairs = corpus()
@@ -130,7 +134,7 @@ def test_r_drop_of_a_network_without_dropout_is_the_plain_loss():
     rates = dict.fromkeys(("dropout", "embedding_dropout", "readout_dropout"), 0.0)
     model = Seq2Seq(ModelConfig(embedding=5, units=8, **rates), V)
     batch = [tf.constant(block) for block in batches.batch(corpus(4), np.arange(4))]
-    plain, twice = (training.losses(model, batch, settings(r_drop=alpha)) for alpha in (0.0, 5.0))
+    plain, twice = (step.losses(model, batch, settings(r_drop=alpha)) for alpha in (0.0, 5.0))
     for one, other in zip(plain, twice, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
@@ -143,7 +147,7 @@ def test_r_drop_adds_what_two_readings_disagree_by():
         keras.utils.set_random_seed(1)
         same = network()
         same.set_weights(model.get_weights())
-        totals.append(float(tf.reduce_sum(training.losses(same, batch, settings(r_drop=alpha))[0])))
+        totals.append(float(tf.reduce_sum(step.losses(same, batch, settings(r_drop=alpha))[0])))
     assert totals[1] > totals[0] + 1e-3
 
 
@@ -199,7 +203,67 @@ def test_the_step_scales_by_tokens_not_by_padding():
         config = settings(label_smoothing=0.0)
         adam = optimizer.adam(config, 10)
         adam.build(fresh.trainable_variables)
-        sums, norm = training.step_function(fresh, adam, config)(*batch)
+        sums, norm = step.step_function(fresh, adam, config)(*batch)
         losses.append((float(sums[2]), float(norm)))
     assert losses[0][0] == losses[1][0]
     assert model.count_params() == fresh.count_params()
+
+
+def test_batches_gathered_are_one_large_batch():
+    rates = dict.fromkeys(("dropout", "embedding_dropout", "readout_dropout"), 0.0)
+    pairs, config = corpus(7), settings()
+    ends = []
+    for parts in ([range(7)], [range(3), range(3, 4), range(4, 7)]):
+        keras.utils.set_random_seed(1)
+        model = Seq2Seq(ModelConfig(embedding=5, units=8, **rates), V)
+        adam = optimizer.adam(config, 10)
+        adam.build(model.trainable_variables)
+        gathered = optimizer.Gathered(model.trainable_variables)
+        gather = step.gather_function(model, config, gathered)
+        move = step.step_function(model, adam, config, gathered=gathered)
+        norms, tokens = [], 0.0
+        for _ in range(2):  # the second step must not count what the first one did
+            *before, last = (batches.batch(pairs, np.array(rows)) for rows in parts)
+            sums = [gather(*batch) for batch in before]
+            found, norm = move(*last)
+            norms.append(float(norm))
+            tokens = sum(float(each[2]) for each in [*sums, found])
+        ends.append((norms, tokens, model.get_weights(), [float(abs(v.numpy()).max()) for v in gathered.variables]))
+    one, several = ends
+    assert several[0] == pytest.approx(one[0], rel=1e-4)
+    assert several[1] == one[1] == pairs.target.lengths.sum()
+    for first, second in zip(one[2], several[2], strict=True):
+        np.testing.assert_allclose(second, first, atol=1e-5)
+    assert set(several[3]) == {0.0}
+
+
+def test_the_last_batches_of_an_epoch_are_a_step_though_they_are_few(tmp_path):
+    made = trainer(tmp_path, accumulate=4, epochs=2)
+    seen = []
+    made.callbacks.on_train_batch_end = lambda batch, logs: seen.append(logs["gradient_norm"])
+    made.run(corpus(), corpus())
+    planned = len(batches.plan(corpus(), 60, seed=0))
+    assert planned % 4 and len(seen) == 2 * planned
+    assert int(made.optimizer.iterations) == 2 * -(-planned // 4)
+    assert seen[:3] == [0.0] * 3 and seen[3] == seen[4] > 0
+
+
+def test_on_a_plateau_the_learning_rate_falls_and_a_resumed_run_goes_on_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "valid_perplexity", lambda model, pairs: next(given))
+    changes = {"schedule": "plateau", "epochs": 6, "learning_rate": 0.01, "final_learning_rate": 0.004}
+    changes |= {"plateau_patience": 1, "plateau_factor": 0.5}
+    pairs, seen = corpus(), [9.0, 9.5, 8.0, 8.0, 8.0, 7.0]
+    given = iter(seen)
+    whole = trainer(tmp_path / "whole", **changes)
+    history = whole.run(pairs, pairs).history
+    rates = [entry["learning_rate"] for entry in history]
+    assert rates == pytest.approx([0.01, 0.01, 0.005, 0.005, 0.004, 0.004])
+    given = iter(seen)
+    planned = len(batches.plan(pairs, 60, seed=0))
+    with pytest.raises(Interrupted):
+        trainer(tmp_path / "parts", callbacks=[Stop(3 * planned + 1)], **changes).run(pairs, pairs)
+    resumed = trainer(tmp_path / "parts", **changes)
+    again = resumed.run(pairs, pairs, resume=True).history
+    assert [entry["learning_rate"] for entry in again] == rates
+    for one, other in zip(weights(whole), weights(resumed), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -30,6 +30,8 @@ class CorpusConfig(Section, frozen=True, kw_only=True):
     """Most pairs held out for testing; at most a tenth of the corpus."""
     unicode: Literal["NFC", "NFKC"] = "NFC"
     """Unicode normalisation form of every sentence."""
+    weights: tuple[Annotated[float, Meta(gt=0.0, le=1000.0)], ...] = ()
+    """How often an epoch the pairs of each of several corpora are seen; 0.5 is half of them. Empty: once."""
 
 
 class TokenizerConfig(Section, frozen=True, kw_only=True):
@@ -69,12 +71,18 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     epochs: Count = 24
     batch_tokens: Annotated[int, Meta(ge=16)] = 1200
     """Target tokens a batch, padding included."""
+    accumulate: Annotated[int, Meta(ge=1, le=1000)] = 1
+    """Batches whose gradients are added up before a step: as one larger batch, in the memory of one."""
     max_tokens: Annotated[int, Meta(ge=4)] = 100
     """Longest source or target in pieces, end of sentence included; longer pairs are left out and counted."""
     learning_rate: Annotated[float, Meta(gt=0.0)] = 1e-3
     final_learning_rate: Annotated[float, Meta(ge=0.0)] = 2e-5
     warmup_steps: Annotated[int, Meta(ge=0)] = 400
-    schedule: Literal["cosine", "inverse_sqrt", "constant"] = "cosine"
+    schedule: Literal["cosine", "inverse_sqrt", "constant", "plateau"] = "cosine"
+    plateau_patience: Count = 2
+    """Epochs without a lower validation perplexity before schedule "plateau" lowers the learning rate."""
+    plateau_factor: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.5
+    """What it is multiplied by then."""
     clip_norm: Annotated[float, Meta(gt=0.0)] = 1.0
     label_smoothing: Rate = 0.1
     sampling: Rate = 0.0
