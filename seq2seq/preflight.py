@@ -17,11 +17,12 @@ import msgspec
 import numpy as np
 import tensorflow as tf
 
-from seq2seq import batches, checkpoint, optimizer, precision, training
+from seq2seq import batches, checkpoint, optimizer, precision
 from seq2seq.batches import Batch, Pairs
 from seq2seq.checkpoint import CheckpointError
 from seq2seq.config import Config, TrainingConfig
 from seq2seq.model import Seq2Seq
+from seq2seq.step import step_function
 
 PAIRS = 32
 USUAL = 25
@@ -167,7 +168,7 @@ def learn_by_heart(model: Seq2Seq, batch: Batch, config: TrainingConfig, *, seco
     """Trains on one batch until its pairs are known, or steps or time are used up, or it gets nowhere."""
     adam = optimizer.adam(config, steps)
     adam.build(model.trainable_variables)
-    step = training.step_function(model, adam, config)
+    step = step_function(model, adam, config)
     begun, first, likelihood = time.monotonic(), 0.0, 0.0
     for number in range(1, steps + 1):
         sums = step(*batch)[0].numpy()

@@ -41,7 +41,7 @@ ROWS = {
     "distribution": "batches",
     "step": "config model objective optimizer distribution",
     "training": "config batches model objective optimizer checkpoint distribution step",
-    "preflight": "batches config model objective optimizer precision training checkpoint",
+    "preflight": "batches config model optimizer precision step checkpoint",
     "bundle": "config",
     "card": "config bundle",
     "inference": "config model ensemble search lstm bundle",

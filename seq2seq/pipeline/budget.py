@@ -162,6 +162,8 @@ def choose(
 
 def say_time(seconds: float) -> str:
     """About how long, for people."""
+    if seconds < 10:
+        return f"{seconds:.1f} seconds"
     if seconds < 100:
         return f"{seconds:.0f} seconds"
     if seconds < 100 * 60:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from seq2seq.config import Config
 from seq2seq.pipeline import budget as budgets
+from seq2seq.pipeline import measurement
 from seq2seq.pipeline.budget import Budget, Cost
-from seq2seq.pipeline.measurement import measure
 from seq2seq.pipeline.run import Run
 
 Say = Callable[[str], None]
@@ -24,7 +24,7 @@ def fit(
     learn: Callable[[Config], Config],
     epochs: int | None,
     say: Say,
-    measure: Callable[[Run, Config], Cost] = measure,
+    measure: Callable[[Run, Config], Cost] | None = None,
 ) -> Config:
     """The first candidate that ends in time, with its epochs; its tokenizers lie in the run folder then.
 
@@ -32,7 +32,7 @@ def fit(
         candidates: from large to small.
         learn: writes the tokenizers of a configuration and returns it with their size.
         epochs: how many the user insists on.
-        measure: the cost of a configuration whose tokenizers have been written.
+        measure: the cost of a configuration whose tokenizers have been written; a test's.
 
     Raises:
         PipelineError: none ends in time.
@@ -41,7 +41,7 @@ def fit(
 
     def cost(candidate: Config) -> Cost:
         ready.append(learn(candidate))
-        return measure(run, ready[-1])
+        return (measure or measurement.measure)(run, ready[-1])
 
     choice = budgets.choose(candidates, cost, budget, epochs=epochs)  # the one that was measured last
     chosen = budgets.with_epochs(ready[-1], choice.epochs)
