@@ -55,6 +55,12 @@ class Side:
         starts = np.concatenate([[0], np.cumsum(lengths[chosen])])
         return Side(self.ids[np.repeat(chosen, lengths)], starts)
 
+    def take(self, rows: np.ndarray) -> Side:
+        """The sentences of these rows, in their order; a row may stand there several times."""
+        lengths = self.lengths[rows]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        return Side(self.ids[np.repeat(self.starts[rows] - starts[:-1], lengths) + np.arange(starts[-1])], starts)
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -69,6 +75,10 @@ class Pairs:
     def keep(self, chosen: np.ndarray) -> Pairs:
         """The pairs where `chosen` is True."""
         return self if chosen.all() else Pairs(self.source.keep(chosen), self.target.keep(chosen))
+
+    def take(self, rows: np.ndarray) -> Pairs:
+        """The pairs of these rows, in their order; a row may stand there several times."""
+        return Pairs(self.source.take(rows), self.target.take(rows))
 
 
 def encode(sentences: Iterable[str], tokenizer: Tokenizer) -> Side:

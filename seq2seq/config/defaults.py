@@ -39,6 +39,7 @@ def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
     """
     usual = defaults(pairs).get("training", {}).get("batch_tokens", parent.training.batch_tokens)
     return {
+        "corpus": {"weights": ()},
         "training": {
             "learning_rate": 1e-4,
             "final_learning_rate": 1e-5,
@@ -46,5 +47,5 @@ def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
             "warmup_steps": 50,
             "epochs": 6,
             "batch_tokens": min(usual, parent.training.batch_tokens),
-        }
+        },
     }

@@ -9,7 +9,7 @@ It owns what happens to a corpus before a tokenizer sees it; it knows no tokens,
 
 from seq2seq.corpus.cleaning import Cleaning
 from seq2seq.corpus.errors import CorpusError, OutputError
-from seq2seq.corpus.preparation import Prepared, prepare
+from seq2seq.corpus.preparation import Mixture, Prepared, prepare
 from seq2seq.corpus.reading import languages_from, read
 from seq2seq.corpus.report import Example, Finding, Report
 from seq2seq.corpus.split import Holdout
@@ -21,6 +21,7 @@ __all__ = [
     "Example",
     "Finding",
     "Holdout",
+    "Mixture",
     "OutputError",
     "Prepared",
     "Report",

@@ -38,6 +38,7 @@ class Intake:
         examples: for every reason a few of the pairs it dropped.
         alignment: how the two sides fit.
         odd: signs of broken encodings.
+        ends: how many pairs there were after each of several corpora.
     """
 
     read: int = 0
@@ -46,6 +47,7 @@ class Intake:
     examples: dict[str, list[Example]] = field(default_factory=lambda: defaultdict(list))
     alignment: Alignment = field(default_factory=lambda: Alignment(None, True, ()))
     odd: list[Finding] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
     @property
     def kept(self) -> int:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from seq2seq.corpus import doctor, summary
-from seq2seq.corpus.blocks import UNDECODABLE
+from seq2seq.corpus.blocks import UNDECODABLE, Block
 from seq2seq.corpus.cleaning import DUPLICATE, Cleaning
 from seq2seq.corpus.errors import CorpusError
 from seq2seq.corpus.intake import Intake, take_in
@@ -38,6 +38,17 @@ LANGUAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True)
+class Mixture:
+    """Several corpora of the same two languages, read one after the other as one.
+
+    In `train` the pairs of each stand together, in this order; `Report.corpora` says how many they are. A pair that
+    stands in several is that of the first. Line numbers in the report are those of the files.
+    """
+
+    corpora: tuple[Files, ...]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A corpus ready to train on; every pair of files holds one sentence a line.
 
@@ -57,7 +68,7 @@ class Prepared:
 
 
 def prepare(
-    source: str | Path,
+    source: str | Path | Mixture,
     target: str | Path | None = None,
     *,
     output: str | Path,
@@ -80,7 +91,7 @@ def prepare(
 
     Args:
         source: source sentences, one a line; or, if there is no `target`, one TSV, CSV, JSONL or TMX file of pairs.
-            "-" is stdin. Files may be compressed (gz, bz2, xz, zst).
+            "-" is stdin. Files may be compressed (gz, bz2, xz, zst). A `Mixture` is several corpora, without `target`.
         target: their translations, line by line.
         output: the folder to write.
         source_language: such as "en": it ends the names of the files, and chooses the column, field or element of a
@@ -95,23 +106,27 @@ def prepare(
         OutputError: the output cannot be written. Nothing half-written is left.
     """
     files = {"valid": holdout.valid_files, "test": holdout.test_files}
-    inputs = [source, target, *(path for pair in files.values() for path in pair or ())]
+    corpora: tuple[Files, ...] = source.corpora if isinstance(source, Mixture) else ((source, target),)
+    named = [path for pair in corpora for path in pair if path is not None]
+    inputs = [*named, *(path for pair in files.values() for path in pair or ())]
     refuse_missing(inputs)
-    languages = _languages(source, target, source_language, target_language)
+    languages = _languages(*corpora[0], source_language, target_language)
     names = {split: (f"{split}.{languages[0]}", f"{split}.{languages[1]}") for split in SPLITS}
     with Output(output) as folder:
         folder.refuse_to_overwrite([name for pair in names.values() for name in pair], inputs)
         with Store(folder.workplace / "corpus") as store:
-            found = blocks(source, target, languages=languages)
+            ends: list[int] = []
+            found = _all_blocks(corpora, languages, store, ends)
             intake = take_in(found, store, limits=cleaning, form=cleaning.unicode, progress=progress)
+            intake.ends = ends
         _refuse_undecodable(intake)
-        division = _divide(store, intake, holdout, _name(source))
+        division = _divide(store, intake, holdout, _name(named[0]))
         parts, given = dict(division.parts), {}
         for split, pair in files.items():
             if pair:
                 parts[split], given[split] = _take_given(pair, folder.workplace / split, languages, cleaning)
         report = summary.summarise(
-            [_name(path) for path in (source, target) if path is not None],
+            [_name(path) for path in named],
             languages,
             summary.settings(cleaning, holdout),
             intake=intake,
@@ -130,6 +145,15 @@ def prepare(
 
 def _name(path: str | Path) -> str:
     return "stdin" if str(path) == "-" else str(path)
+
+
+def _all_blocks(
+    corpora: tuple[Files, ...], languages: tuple[str, str], store: Store, ends: list[int]
+) -> Iterator[Block]:
+    """The blocks of each corpus in turn; `ends` gets how many pairs the store has after each."""
+    for pair in corpora:
+        yield from blocks(*pair, languages=languages)
+        ends.append(store.count)
 
 
 def _refuse_undecodable(intake: Intake) -> None:

@@ -83,6 +83,7 @@ class Report:
         leaks: for valid and test, how many pairs have their source, their target, or both in train.
         findings: what a person should look at.
         warnings: what a person must look at.
+        corpora: how many pairs of train are from each of the corpora that were named.
     """
 
     files: tuple[str, ...]
@@ -101,6 +102,7 @@ class Report:
     leaks: dict[str, dict[str, int]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
+    corpora: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values that JSON can hold."""
@@ -125,6 +127,8 @@ class Report:
             (f"dropped: {reason}", count, _share(count, self.read)) for reason, count in self.dropped.items() if count
         ]
         rows += [(name, count, "") for name, count in self.splits.items()]
+        if len(self.corpora) > 1:
+            rows += [(f"train, of corpus {n}", count, "") for n, count in enumerate(self.corpora, start=1)]
         lines = [f"  {name:<32}{count:>12,}  {share}".rstrip() for name, count, share in rows]
         for file, numbers in self.undecodable.items():
             more = ", ..." if len(numbers) > 10 else ""

@@ -68,6 +68,11 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @property
+    def count(self) -> int:
+        """Pairs taken so far."""
+        return self._starts[-1][0]
+
     def add(self, texts: tuple[bytes, bytes], pairs: np.ndarray, columns: Columns) -> None:
         """Takes pairs: both sides as UTF-8 with "\n" after every line, keys of the exact pairs, and the columns."""
         for file, text in zip(self._files, texts, strict=True):

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from seq2seq import batches, precision
 from seq2seq.batches import Pairs
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
+from seq2seq.pipeline import mixture
 from seq2seq.pipeline.run import Run
 from seq2seq.splits import Splits
 from seq2seq.tokenizer import Tokenizer
@@ -25,17 +28,34 @@ def tokenizers(run: Run, resolved: Config) -> list[Tokenizer]:
 
 
 def encode(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, Resample]:
-    """The pairs to train on and to validate on, and what splits the former anew for an epoch, if anything does."""
-    kept, valid, source = plain(run, resolved, sides, say)
-    wanted = resolved.training
-    if not wanted.sampling:
+    """The pairs to train on and to validate on, and what draws the former anew for an epoch, if anything does."""
+    kept, valid, chosen = plain(run, resolved, sides, say)
+    wanted, weights = resolved.training, mixture.weights(run, resolved)
+    if not wanted.sampling and weights is None:
         return kept, valid, None
-    splits = Splits(source, sides[0], wanted.sampling, longest=wanted.max_tokens)
-    return kept, valid, lambda epoch: Pairs(splits.draw(wanted.seed * 100_003 + epoch), kept.target)
+    splits: Splits | None = None
+    if wanted.sampling:
+        texts = run.text("train", resolved.source_language)
+        source = [text for text, keep in zip(texts, chosen, strict=True) if keep]
+        splits = Splits(source, sides[0], wanted.sampling, longest=wanted.max_tokens)
+
+    def drawn(epoch: int) -> Pairs:
+        seed = wanted.seed * 100_003 + epoch
+        pairs = Pairs(splits.draw(seed), kept.target) if splits else kept
+        return pairs if weights is None else pairs.take(mixture.rows(weights[chosen], seed))
+
+    return kept, valid, drawn
 
 
-def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, list[str]]:
-    """The pairs to train on and to validate on, split as usual, and the sources of the former as text."""
+def first_epoch(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs]:
+    """The pairs of the first epoch and those to validate on, split as usual: what a training's cost depends on."""
+    kept, valid, chosen = plain(run, resolved, sides, say)
+    weights = mixture.weights(run, resolved)
+    return (kept if weights is None else kept.take(mixture.rows(weights[chosen], resolved.training.seed))), valid
+
+
+def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, np.ndarray]:
+    """The pairs to train on and to validate on, split as usual, and which of the training text the former are."""
     texts = run.pair("train", resolved)
 
     def pairs(sentences: Sequence[Sequence[str]]) -> Pairs:
@@ -49,8 +69,7 @@ def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> t
             f"{len(everything) - len(kept):,} pairs are left out: a side has more than training.max_tokens = "
             f"{wanted.max_tokens} pieces"
         )
-    source = [text for text, keep in zip(texts[0], chosen, strict=True) if keep]
-    return kept, pairs(run.pair("valid", resolved)), source
+    return kept, pairs(run.pair("valid", resolved)), chosen
 
 
 def vocabularies(resolved: Config, sides: Sequence[Tokenizer]) -> tuple[int, int | None]:
@@ -60,6 +79,4 @@ def vocabularies(resolved: Config, sides: Sequence[Tokenizer]) -> tuple[int, int
 
 def network(resolved: Config, sides: Sequence[Tokenizer]) -> Seq2Seq:
     """A fresh network of this configuration."""
-    return Seq2Seq(
-        resolved.model, *vocabularies(resolved, sides), dtype=precision.policy(resolved.training.precision)
-    )
+    return Seq2Seq(resolved.model, *vocabularies(resolved, sides), dtype=precision.policy(resolved.training.precision))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from seq2seq import batches, optimizer, training
+from seq2seq import batches, optimizer
 from seq2seq.batches import Pairs
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
@@ -22,7 +22,8 @@ from seq2seq.optimizer import MovingAverage
 from seq2seq.pipeline import material
 from seq2seq.pipeline.budget import Cost
 from seq2seq.pipeline.judge import VALIDATED, Judge
-from seq2seq.pipeline.run import Run
+from seq2seq.pipeline.run import PipelineError, Run
+from seq2seq.step import step_function
 
 WARM, STEPS, SECONDS = 2, 40, 5.0
 """Steps that are not counted, the most that are, and how long is enough."""
@@ -54,7 +55,9 @@ class Pace:
 def measure(run: Run, resolved: Config, *, clock: Clock = time.perf_counter) -> Cost:
     """What training this configuration costs on the data of a run, whose tokenizers must be its own."""
     sides = material.tokenizers(run, resolved)
-    pairs, valid, _ = material.plain(run, resolved, sides, _silence)
+    pairs, valid = material.first_epoch(run, resolved, sides, _silence)
+    if not len(pairs):
+        raise PipelineError("There must be pairs to train on; look at training.max_tokens. Received: none")
     test = len(run.pair("test", resolved)[0])
     keras.utils.set_random_seed(resolved.training.seed)
     model = material.network(resolved, sides)
@@ -86,7 +89,7 @@ def pace(model: Seq2Seq, pairs: Pairs, resolved: Config, *, clock: Clock = time.
     adam = optimizer.adam(config, len(plan) * config.epochs)
     adam.build(model.trainable_variables)
     average = MovingAverage(model.trainable_variables, config.moving_average) if config.moving_average else None
-    step = training.step_function(model, adam, config, average=average)
+    step = step_function(model, adam, config, average=average)
     made = itertools.cycle(plan)
     seconds: list[float] = []
     pieces: list[float] = []

@@ -99,7 +99,7 @@ def plan(files: Files, *, settings: Mapping[str, Any], budget: Budget | None = N
         start(files, run, settings, say, budget=budget)
         resolved = config.build(config.load(run.config))
         sides = material.tokenizers(run, resolved)
-        pairs, _, _ = material.plain(run, resolved, sides, say)
+        pairs, _ = material.first_epoch(run, resolved, sides, say)
         say("measuring a few steps")
         cost = measure(run, resolved)
         model = material.network(resolved, sides)
@@ -130,6 +130,8 @@ def memory(model: Seq2Seq, resolved: Config, pairs: Pairs) -> dict[str, int]:
     rows = {"weights": weights, "gradients": weights, "Adam": 2 * weights}
     if resolved.training.moving_average:
         rows["moving average"] = weights
+    if resolved.training.accumulate > 1:
+        rows["gathered gradients"] = weights
     number = 2 if model.dtype_policy.compute_dtype == "bfloat16" else 4
     vocabulary = int(model.decoder.bias.shape[0])
     largest = max(

@@ -21,7 +21,7 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Files:
-    """What a run is given. The text to train on: two aligned files, or one file of pairs; each set to judge it on too."""
+    """What a run is given: text to train on, to validate and to test; each two aligned files, or one file of pairs."""
 
     source: Path
     target: Path | None = None
@@ -31,6 +31,8 @@ class Files:
     test_target: Path | None = None
     parent: Path | None = None
     """A model folder to go on from."""
+    more: tuple[tuple[Path, Path | None], ...] = ()
+    """Further corpora to train on."""
 
 
 @dataclass(frozen=True)

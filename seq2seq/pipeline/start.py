@@ -12,7 +12,7 @@ import msgspec
 
 from seq2seq import config, corpus
 from seq2seq.config import Config
-from seq2seq.pipeline import fitting, parent, vocabulary
+from seq2seq.pipeline import fitting, mixture, parent, vocabulary
 from seq2seq.pipeline.budget import Budget, rungs
 from seq2seq.pipeline.run import Files, PipelineError, Run, replace
 
@@ -25,7 +25,9 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
     With a budget, sizes and epochs that nobody asked for are those that end in time.
     """
     origin = parent.load(files.parent, settings) if files.parent else None
-    asked = config.build(msgspec.to_builtins(origin.config) if origin else {}, dict(settings))
+    inherited = [msgspec.to_builtins(origin.config), {"corpus": {"weights": ()}}] if origin else []
+    asked = config.build(*inherited, dict(settings))
+    mixture.check(asked.corpus.weights, 1 + len(files.more))
     report = _prepare(files, run, asked)
     say(str(report))
     pairs = report.splits["train"]
@@ -49,9 +51,10 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
 
 def _prepare(files: Files, run: Run, asked: Config) -> corpus.Report:
     wanted = asked.corpus
+    several = corpus.Mixture(((files.source, files.target), *files.more)) if files.more else None
     prepared = corpus.prepare(
-        files.source,
-        files.target,
+        several or files.source,
+        None if several else files.target,
         output=run.data,
         source_language=asked.source_language,
         target_language=asked.target_language,

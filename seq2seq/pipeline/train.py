@@ -5,8 +5,10 @@ It owns the order; each step is another file's.
 
 from __future__ import annotations
 
+import contextlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
 from seq2seq.pipeline.start import start
+from seq2seq.preflight import PreflightError
 from seq2seq.training import Trainer
 
 Say = Callable[[str], None]
@@ -66,22 +69,21 @@ def train(
             from the step that failed.
     """
     run = Run(Path(output))
-    if resume and not run.folder.is_dir():
-        raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {output}")
-    if not resume and run.folder.exists() and any(run.folder.iterdir()):
-        raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {output}")
+    _check_folder(run.folder, resume)
     allocation.keep_large_blocks()
     devices = distribution.connect(gpus, say)
     say = say if devices.chief else _silence
     if devices.chief and not run.config.exists():
-        start(files, run, settings, say, budget=before.budget)
+        with _left_as_it_was(run, resume):
+            start(files, run, settings, say, budget=before.budget)
     devices.wait(run.config)
     resolved = config.build(config.load(run.config))
     _keep_settings(resolved, settings)
     tokenizers = material.tokenizers(run, resolved)
     pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
     if before.preflight and devices.chief and not (run.checkpoints / training.LATEST).exists():
-        say(str(preflight.check(resolved, pairs, material.vocabularies(resolved, tokenizers))))
+        with _left_as_it_was(run, resume):
+            say(str(preflight.check(resolved, pairs, material.vocabularies(resolved, tokenizers))))
     keras.utils.set_random_seed(resolved.training.seed)
     with devices.scope():
         model = material.network(resolved, tokenizers)
@@ -90,7 +92,7 @@ def train(
     origin = parent.adopt(run, model, files.parent, judge=judge, say=say)
     trainer = _trainer(run, resolved, model, judge, say=say, resample=resample, devices=devices)
     try:
-        standing = trainer.run(pairs, valid, resume=resume)
+        standing = trainer.run(resample(0) if resample and resolved.corpus.weights else pairs, valid, resume=resume)
     except training.Interrupted:
         raise Interrupted(
             f"stopped; everything is saved. Continue with the same command and --resume, in {output}"
@@ -115,6 +117,24 @@ def train(
     return release.release(
         run.model, resolved, arrays, tokenizers=tokenizer_files, tests=tests, provenance=facts, say=say
     )
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
+    if resume and not folder.is_dir():
+        raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {folder}")
+    if not resume and folder.exists() and any(folder.iterdir()):
+        raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {folder}")
+
+
+@contextlib.contextmanager
+def _left_as_it_was(run: Run, resume: bool) -> Iterator[None]:
+    """While entered, a refusal takes with it what a new run wrote, so that other settings can have its folder."""
+    try:
+        yield
+    except (PipelineError, PreflightError):
+        if not resume:
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise
 
 
 def _keep_settings(resolved: Config, settings: Mapping[str, Any]) -> None:
