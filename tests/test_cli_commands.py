@@ -66,7 +66,7 @@ class TestTrain:
             "pipeline",
             train=train,
             plan=lambda files, **rest: calls.append({"files": files, **rest}) or "the plan",
-            Files=lambda *paths, parent: paths,
+            Files=lambda *paths, parent, more: (*paths, *more),
             Run=lambda folder: run,
             Before=SimpleNamespace,
             Budget=lambda seconds, begun: seconds,
@@ -93,6 +93,14 @@ class TestTrain:
             "training": {"epochs": 3, "seed": 5},
             "model": {"units": 64},
         }
+
+    def test_several_corpora_and_their_weights(self, calls, run):
+        corpora = ("--source", "a.en", "--target", "a.de", "--source", "b.en", "--target", "b.de")
+        assert run("train", *corpora, "--weight", 1, "--weight", 0.5, "--output", "r")[0] == 0
+        assert calls[0]["files"] == (Path("a.en"), Path("a.de"), *4 * [None], (Path("b.en"), Path("b.de")))
+        assert calls[0]["settings"]["corpus"] == {"weights": [1.0, 0.5]}
+        assert run("train", "--source", "a.en-de.tsv", "--source", "b.tsv", "--output", "r")[0] == 0
+        assert calls[1]["files"] == (Path("a.en-de.tsv"), None, *4 * [None], (Path("b.tsv"), None))
 
     def test_held_out_sets_and_the_model_card(self, calls, run):
         sets = ("--valid-source", "v.en", "--valid-target", "v.de", "--test-source", "t.tsv")
@@ -149,6 +157,12 @@ class TestTrain:
             ((), "--source must name the text to train on, or --resume a run to go on with. Received: neither"),
             (("--source", "-"), "--source-lang and --target-lang must be given here."),
             (("--source", "a.en", "--target", "a.de", "--valid-target", "v"), "--valid-target needs --valid-source."),
+            (("--source", "a.en", "--target", "a.de", "--source", "b"), "--target must be given for each --source, or"),
+            (("--source", "a.en", "--target", "a.de", "--weight", "1", "--weight", "2"), "none. Received: 2, for 1"),
+            (
+                ("--source", "a.en", "--target", "a.de", "--source", "b.de", "--target", "b.en"),
+                "All corpora must be of the same languages, en and de. Received: b.de, de and en",
+            ),
             (("--source", "a.en", "--target", "a.de", "--set", "training.epoch=1"), "nearest is training.epochs."),
             (("--source", "a.en", "--target", "a.de", "--set", "model.units=0"), "model.units must be"),
             (("--source", "a.en", "--target", "a.de", "--config", "none.yaml"), "must be a readable text file."),
@@ -166,7 +180,7 @@ class TestTrain:
         def train(*_, **__):
             raise interrupted("stopped; continue with --resume")
 
-        stand_in("pipeline", train=train, Files=lambda *paths, parent: paths, Before=SimpleNamespace)
+        stand_in("pipeline", train=train, Files=lambda *paths, parent, more: (*paths, *more), Before=SimpleNamespace)
         code, out, err = run("train", "--source", "a.en", "--target", "a.de", "--output", "r")
         assert (code, out) == (130, "")
         assert "continue with --resume" in err

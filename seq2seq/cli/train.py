@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,8 +22,16 @@ from seq2seq.cli.shell import app
 @app.command()
 def train(
     output: Annotated[Path, typer.Option("--output", help="The run folder; the model is written inside it.")],
-    source: Annotated[Path | None, typer.Option("--source", help="Source sentences, or one file of pairs.")] = None,
-    target: Annotated[Path | None, typer.Option("--target", help="Their translations, line by line.")] = None,
+    sources: Annotated[
+        list[Path] | None, typer.Option("--source", help="Source sentences, or one file of pairs; may be repeated.")
+    ] = None,
+    targets: Annotated[
+        list[Path] | None, typer.Option("--target", help="Their translations, line by line; may be repeated.")
+    ] = None,
+    weights: Annotated[
+        list[float] | None,
+        typer.Option("--weight", min=0.001, max=1000, help="How often an epoch the pairs of each --source are seen."),
+    ] = None,
     valid_source: shell.ValidSource = None,
     valid_target: shell.ValidTarget = None,
     test_source: shell.TestSource = None,
@@ -39,6 +48,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --output exactly where it stopped.")
     ] = False,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="N,N,...", help="Train once with each, in folders of --output.")
+    ] = None,
     gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs of each machine that share a batch.")] = 1,
     no_preflight: Annotated[
         bool, typer.Option("--no-preflight", help="Do not try a network on a few pairs before the training.")
@@ -63,24 +75,34 @@ def train(
     if dry_run and resume:
         raise UsageError("--dry-run shows a training that has not begun. Received: --dry-run and --resume")
     settings = _settings(configuration, assign or [])
+    numbers = _seeds(seeds, settings, {"--dry-run": dry_run, "--budget": budget, "--gpus": gpus > 1})
+    (source, target), *more = _corpora(sources or [], targets or [], weights or [], settings)
     if source is not None:
         _set_languages(settings, (source_lang, target_lang), source, target, told=init_from is None)
+        _refuse_other_languages(settings, more)
     elif not resume:
         raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
 
     shell.import_tensorflow()
     from seq2seq import pipeline
 
-    if source is None and output.is_dir() and not pipeline.Run(output).config.exists():
+    first = output / f"seed-{numbers[0]}" if numbers else output
+    if source is None and output.is_dir() and not pipeline.Run(first).config.exists():
         raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
     sets = valid_source, valid_target, test_source, test_target
-    files = pipeline.Files(source or Path("-"), target, *sets, parent=init_from)
+    files = pipeline.Files(source or Path("-"), target, *sets, parent=init_from, more=tuple(more))
     limit = pipeline.Budget(seconds, begun) if seconds else None
     if dry_run:
         shell.show(str(pipeline.plan(files, settings=settings, budget=limit, say=_say)), as_json=False)
         return
     before = pipeline.Before(preflight=not no_preflight, budget=limit)
     card = {name: value for name, value in (("data", data), ("licence", licence)) if value}
+    if numbers:
+        models = pipeline.train_seeds(
+            files, output, numbers, settings=settings, provenance=card, resume=resume, before=before, say=_say
+        )
+        shell.show("\n".join(str(model.path) for model in models), as_json=False)
+        return
     model = pipeline.train(
         files, output, settings=settings, provenance=card, resume=resume, gpus=gpus, before=before, say=_say
     )
@@ -98,6 +120,21 @@ def _seconds(text: str) -> float:
     return float(seconds)
 
 
+def _seeds(text: str | None, settings: dict[str, Any], against: dict[str, Any]) -> list[int]:
+    """1,2,3 as numbers; nothing where none are asked for."""
+    if text is None:
+        return []
+    for flag, given in against.items():
+        if given:
+            raise UsageError(f"--seeds trains whole runs on one device. Received: --seeds and {flag}")
+    if "seed" in settings.get("training", {}):
+        raise UsageError("--seeds sets training.seed. Received: both")
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) < 2**31 for part in parts) or len({*map(int, parts)}) < len(parts):
+        raise UsageError(f"--seeds must be different numbers such as 1,2,3. Received: {text!r}")
+    return [int(part) for part in parts]
+
+
 def _settings(path: Path | None, assign: list[str]) -> dict[str, Any]:
     """What the file says, and over it what the flags say; a value out of range is refused before anything is read."""
     from seq2seq import config
@@ -107,6 +144,37 @@ def _settings(path: Path | None, assign: list[str]) -> dict[str, Any]:
         merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
     config.build(merged)
     return merged
+
+
+def _corpora(
+    sources: list[Path], targets: list[Path], weights: list[float], settings: dict[str, Any]
+) -> list[tuple[Any, Path | None]]:
+    """The corpora that were named, one at least; what they weigh goes to the settings."""
+    for flag, given in (("--target", targets), ("--weight", weights)):
+        if given and len(given) != len(sources):
+            raise UsageError(
+                f"{flag} must be given for each --source, or for none. Received: {len(given)}, for {len(sources)}"
+            )
+    if weights:
+        settings["corpus"] = {**settings.get("corpus", {}), "weights": weights}
+    named: list[Any] = sources or [None]
+    return list(zip_longest(named, targets))
+
+
+def _refuse_other_languages(settings: dict[str, Any], corpora: list[tuple[Any, Path | None]]) -> None:
+    from seq2seq import corpus
+
+    wanted = settings.get("source_language"), settings.get("target_language")
+    for source, target in corpora:
+        try:
+            told = corpus.languages_from(source, target)
+        except corpus.CorpusError:
+            continue
+        if all(wanted) and told != wanted:
+            raise UsageError(
+                f"All corpora must be of the same languages, {wanted[0]} and {wanted[1]}. "
+                f"Received: {source}, {told[0]} and {told[1]}"
+            )
 
 
 def _set_languages(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from seq2seq.pipeline.budget import Before, Budget
 from seq2seq.pipeline.plan import plan
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
+from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.train import train
 
-__all__ = ["Before", "Budget", "Files", "Interrupted", "PipelineError", "Run", "plan", "train"]
+__all__ = ["Before", "Budget", "Files", "Interrupted", "PipelineError", "Run", "plan", "train", "train_seeds"]

@@ -1,0 +1,100 @@
+"""The same training with several seeds: one preparation, a run folder each, and what the scores have in common.
+
+It owns what the runs share and how their scores are put together; it does not know training.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import msgspec
+
+from seq2seq import bundle, config
+from seq2seq.bundle import Bundle
+from seq2seq.pipeline.budget import AS_USUAL, Before
+from seq2seq.pipeline.run import Files, PipelineError, Run, replace
+from seq2seq.pipeline.train import train
+
+
+def train_seeds(
+    files: Files,
+    output: Path,
+    seeds: Sequence[int],
+    *,
+    settings: Mapping[str, Any],
+    provenance: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    before: Before = AS_USUAL,
+    say: Callable[[str], None] = print,
+) -> list[Bundle]:
+    """Trains `output/seed-N` for every seed N, one after the other, and says mean and spread of their scores.
+
+    All have the data, the split and the tokenizers of the first, so what differs is chance alone: first weights, order
+    of the pairs, dropout.
+
+    Arguments:
+        files, settings, provenance, before, say: as for `train`.
+        resume: go on with what is there; models that are finished stay.
+
+    Raises:
+        PipelineError: `output` is in use, or there is nothing to resume.
+        Interrupted: SIGINT or SIGTERM came; the message says how to go on.
+    """
+    if not resume and output.exists() and any(output.iterdir()):
+        raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {output}")
+    if resume and not output.is_dir():
+        raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {output}")
+    first = Run(output / f"seed-{seeds[0]}")
+    models = []
+    for seed in seeds:
+        run = Run(output / f"seed-{seed}")
+        if not run.config.exists() and first.config.exists():
+            _share(first, run, seed)
+        if (run.model / bundle.MANIFEST).exists():
+            models.append(bundle.load(run.model))
+            continue
+        say(f"seed {seed}")
+        own = {**settings, "training": {**settings.get("training", {}), "seed": seed}}
+        going = run.folder.exists()
+        made = train(files, run.folder, settings=own, provenance=provenance, resume=going, before=before, say=say)
+        if made:
+            models.append(made)
+        keras.backend.clear_session()
+        gc.collect()
+    for line in spread([model.scores for model in models]):
+        say(line)
+    return models
+
+
+def spread(scores: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Mean and standard deviation over models of each score that all of them have, a line for each way to measure."""
+    found: dict[tuple[str, str, int], list[Mapping[str, Any]]] = {}
+    for row in (row for rows in scores for row in rows):
+        found.setdefault((row["test"], row["engine"], row["beam"]), []).append(row)
+    lines = []
+    for (test, engine, beam), rows in found.items():
+        if len(rows) == len(scores) > 1:
+            told = (f"{name} {_spread([row[name.lower()] for row in rows])}" for name in ("BLEU", "chrF"))
+            lines.append(f"{test}, {engine}, beam {beam}, {len(rows)} seeds: {', '.join(told)}")
+    return lines
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    return f"{mean:.1f} ± {deviation:.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+def _share(first: Run, run: Run, seed: int) -> None:
+    """What a run begins with, from another one; the configuration last, so that it is there when all is."""
+    shutil.copytree(first.data, run.data, dirs_exist_ok=True)
+    for path in (*first.folder.glob("tokenizer*.model"), *first.folder.glob(first.parent.name)):
+        shutil.copyfile(path, run.folder / path.name)
+    resolved = config.build(config.load(first.config))
+    resolved = config.build(msgspec.to_builtins(resolved), {"training": {"seed": seed}})
+    replace(run.config, config.dump(resolved).encode())
