@@ -15,7 +15,7 @@ import itertools
 
 import keras
 
-from seq2seq import config, pipeline, release
+from seq2seq import config, pipeline, preflight, release
 from seq2seq.batches import Pairs, Side
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
@@ -140,7 +140,9 @@ def test_a_budget_that_cannot_work_is_refused_with_what_would(epochs, sentence):
         budget.choose(candidates(), costs(500.0), limit(30.0), epochs=epochs)
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(90, "90 seconds"), (600, "10 minutes"), (8 * HOUR, "8.0 hours")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.26, "0.3 seconds"), (90, "90 seconds"), (600, "10 minutes"), (8 * HOUR, "8.0 hours")]
+)
 def test_times_are_for_people(seconds, said):
     assert budget.say_time(seconds) == said
 
@@ -237,6 +239,23 @@ def test_neither_preflight_nor_budget_changes_the_weights(files, tmp_path, monke
     configs = [config.load(tmp_path / name / "config.yaml") for name in "ab"]
     assert configs[0] == configs[1]
     assert not list((tmp_path / "a").glob("*preflight*"))
+
+
+@pytest.mark.parametrize("refused", ["preflight", "budget"])
+def test_what_is_refused_leaves_its_folder_free(refused, files, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise preflight.PreflightError("The rate must be lower. Received: 9")
+
+    monkeypatch.setattr(preflight, "check", refuse)
+    monkeypatch.setattr(measurement, "measure", lambda *_: Cost(9.0, 9.0, 9.0, 9.0))
+    limits = {"preflight": None, "budget": limit(1.0)}
+    said: list[str] = []
+    with pytest.raises(ValueError, match="Received: "):
+        pipeline.train(
+            files, tmp_path / "run", settings=SMALL, before=pipeline.Before(budget=limits[refused]), say=said.append
+        )
+    assert any(line.startswith("tokenizer.model: ") for line in said)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_cost_is_the_sum_of_its_parts():

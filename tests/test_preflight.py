@@ -101,8 +101,9 @@ def test_a_rate_too_low_is_named():
 
 def test_a_network_too_small_is_named(monkeypatch):
     monkeypatch.setattr(preflight, "STEPS", 30)
+    monkeypatch.setattr(preflight, "SLOWEST", 0.0)
     chosen = config.build(SETTINGS, {"model": {"units": 2, "embedding": 1}, "training": {"learning_rate": 1e-3}})
-    with pytest.raises(PreflightError, match=r"raise model.units or training.learning_rate, which is 0.125. Received"):
+    with pytest.raises(PreflightError, match=r"raise model.units or training.learning_rate, which is 0.001. Received"):
         preflight.check(chosen, corpus(32), (V, None))
 
 
