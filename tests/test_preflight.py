@@ -14,6 +14,8 @@ from seq2seq.model import Seq2Seq  # noqa: E402
 from seq2seq.preflight import PreflightError  # noqa: E402
 
 V = 20
+HOUR = 3600.0
+"""Time enough on a machine that is busy with something else."""
 SETTINGS = {
     "model": {"embedding": 16, "units": 24, "decoder_layers": 1, "dropout": 0.5},
     "training": {"learning_rate": 0.02, "precision": "float32"},
@@ -38,7 +40,8 @@ def settings(**training: object) -> config.Config:
 
 def network(kind: type[Seq2Seq] = Seq2Seq) -> Seq2Seq:
     keras.utils.set_random_seed(1)
-    return kind(config.build(SETTINGS).model, V)
+    rates = dict.fromkeys(("embedding_dropout", "dropout", "readout_dropout"), 0.0)
+    return kind(config.build(SETTINGS, {"model": rates}).model, V, dtype="float32")
 
 
 def batch() -> batches.Batch:
@@ -46,7 +49,7 @@ def batch() -> batches.Batch:
 
 
 def test_a_sound_network_passes():
-    passed = preflight.check(settings(), corpus(50), (V, None))
+    passed = preflight.check(settings(), corpus(50), (V, None), seconds=HOUR)
     assert passed.pairs == 32
     assert passed.likelihood <= preflight.LEARNED
     assert str(passed).startswith("preflight, ")
@@ -54,7 +57,7 @@ def test_a_sound_network_passes():
 
 
 def test_fewer_pairs_are_tried_too():
-    assert preflight.check(settings(), corpus(5), (V, None)).pairs == 5
+    assert preflight.check(settings(), corpus(5), (V, None), seconds=HOUR).pairs == 5
 
 
 def test_two_vocabularies_and_other_losses_pass_too():
@@ -91,7 +94,7 @@ def test_a_rate_too_high_is_named():
     with pytest.raises(
         PreflightError, match=r"by heart; lower training.learning_rate, at 1 it comes further. Received"
     ):
-        preflight.check(settings(learning_rate=10.0), corpus(32), (V, None))
+        preflight.check(settings(learning_rate=10.0), corpus(32), (V, None), seconds=HOUR)
 
 
 def test_a_rate_too_low_is_named():
@@ -104,7 +107,7 @@ def test_a_network_too_small_is_named(monkeypatch):
     monkeypatch.setattr(preflight, "SLOWEST", 0.0)
     chosen = config.build(SETTINGS, {"model": {"units": 2, "embedding": 1}, "training": {"learning_rate": 1e-3}})
     with pytest.raises(PreflightError, match=r"raise model.units or training.learning_rate, which is 0.001. Received"):
-        preflight.check(chosen, corpus(32), (V, None))
+        preflight.check(chosen, corpus(32), (V, None), seconds=HOUR)
 
 
 def test_where_time_is_up_being_on_the_way_is_enough():
