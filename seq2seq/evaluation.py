@@ -118,6 +118,40 @@ def nearest(texts: Sequence[str], reference: str) -> int:
     return max(range(len(texts)), key=scores.__getitem__)
 
 
+def sentences(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
+    """chrF of each sentence by itself.
+
+    Raises:
+        EvaluationError: as for `score`.
+    """
+    _check(references, hypotheses)
+    chrf = _metrics("13a")["chrF"]
+    return [chrf.sentence_score(*pair).score for pair in zip(hypotheses, ([each] for each in references), strict=True)]
+
+
+def intervals(
+    hypotheses: Sequence[str], references: Sequence[str], *, samples: int = 1000
+) -> dict[str, tuple[float, float]]:
+    """BLEU and chrF by name, each with half the width of its 95 % confidence interval.
+
+    The sentences are drawn anew `samples` times with repetition, by sacreBLEU, from its own fixed seed.
+
+    Raises:
+        EvaluationError: as for `score`.
+    """
+    _check(references, hypotheses)
+    metrics = _metrics(tokenization(references))
+    from sacrebleu.significance import PairedTest
+
+    # A metric's own bootstrap fails where some samples of a small test set score nothing; the paired one does not.
+    systems: list[tuple[str, Sequence[str]]] = [("first", list(hypotheses)), ("second", list(hypotheses))]
+    wanted = {name: metrics[name] for name in ("BLEU", "chrF")}
+    test = PairedTest(systems, wanted, [list(references)], test_type="bs", n_samples=samples)
+    signatures, results = cast("tuple[dict[str, Any], dict[str, Any]]", test())
+    firsts = (results[key][0] for key in signatures)
+    return {name: (float(first.score), float(first.ci)) for name, first in zip(wanted, firsts, strict=True)}
+
+
 def bootstrap(
     hypotheses_a: Sequence[str], hypotheses_b: Sequence[str], references: Sequence[str], *, samples: int = 1000
 ) -> Bootstrap:

@@ -21,9 +21,10 @@ import seq2seq
 from seq2seq import bundle, card, evaluation, export, inference
 from seq2seq.bundle import Bundle, Member
 from seq2seq.config import Config
-from seq2seq.translator import Translator
+from seq2seq.translator import Translation, Translator
 
 Pair = tuple[Sequence[str], Sequence[str]]
+Hear = Callable[[str, int, Sequence[Translation]], None]
 
 BEAMS = (1, 5)
 
@@ -41,6 +42,7 @@ def release(
     tests: Mapping[str, Pair],
     provenance: Mapping[str, Any],
     say: Callable[[str], None],
+    hear: Hear | None = None,
 ) -> Bundle:
     """Writes a model folder, measures it, and writes it again with its scores and its card.
 
@@ -52,6 +54,7 @@ def release(
         tests: source and reference sentences by name; an empty one is skipped.
         provenance: how the model was made, plain JSON.
         say: called with each line of progress.
+        hear: called with the name of a test, the beam and the translations, for each engine, test and beam.
     """
     say("exporting")
     graph = inference.Inference(inference.build(config, arrays))
@@ -61,7 +64,7 @@ def release(
         "weights.safetensors": _weights(arrays),
     }
     bundle.write(path, config=config, files=files, provenance=provenance, scores=[])
-    scores = _measured(path, tests, say)
+    scores = _measured(path, tests, say, hear)
     files["README.md"] = card.write(config, provenance, scores).encode()
     return bundle.write(path, config=config, files=files, provenance=provenance, scores=scores)
 
@@ -155,26 +158,32 @@ def _weights(arrays: Mapping[str, np.ndarray]) -> bytes:
     return serialise({name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
-def _measured(path: Path, tests: Mapping[str, Pair], say: Callable[[str], None]) -> list[dict[str, Any]]:
+def _measured(
+    path: Path, tests: Mapping[str, Pair], say: Callable[[str], None], hear: Hear | None = None
+) -> list[dict[str, Any]]:
     """The scores of a model folder on every engine and test set."""
     return [
         score
         for engine in ("litert", "tensorflow")
         for name, pair in tests.items()
         if pair[0]
-        for score in _scores(Translator.load(path, engine=engine), name, pair, say)
+        for score in _scores(Translator.load(path, engine=engine), name, pair, say, hear)
     ]
 
 
-def _scores(translator: Translator, name: str, pair: Pair, say: Callable[[str], None]) -> list[dict[str, Any]]:
+def _scores(
+    translator: Translator, name: str, pair: Pair, say: Callable[[str], None], hear: Hear | None
+) -> list[dict[str, Any]]:
     """BLEU, chrF and TER of greedy and beam search on one test set, each with its signature."""
     rows = []
     for beam in BEAMS:
         search = msgspec.structs.replace(translator.config.search, beam=beam, n_best=1)
         begun = time.perf_counter()
-        translations = [each.text for each in translator(list(pair[0]), search=search)]
+        translations = translator(list(pair[0]), search=search)
         seconds = time.perf_counter() - begun
-        scores = evaluation.score(translations, list(pair[1]))
+        if hear:
+            hear(name, beam, translations)
+        scores = evaluation.score([each.text for each in translations], list(pair[1]))
         row = {"test": name, "engine": translator.engine_name, "beam": beam}
         row |= {"length_penalty": search.length_penalty, **dataclasses.asdict(scores), "seconds": round(seconds, 2)}
         say(f"{name}, {translator.engine_name}, beam {beam}: BLEU {row['bleu']:.1f}, chrF {row['chrf']:.1f}")

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq import batches, checkpoint
+from seq2seq import batches, checkpoint, divergence
 from seq2seq.batches import Pairs
 from seq2seq.config import TrainingConfig
 from seq2seq.distribution import Devices
@@ -52,7 +52,8 @@ class Standing:
     seconds: float = 0.0
     """Time spent in training steps, over all epochs and all resumptions."""
     history: list[dict[str, float]] = field(default_factory=list)
-    """One entry a finished epoch: loss, perplexity, valid_perplexity, bleu, learning_rate, seconds."""
+    """One entry a finished epoch: loss, perplexity, valid_perplexity, bleu, learning_rate, seconds since the
+    training began, tokens_per_second."""
 
     def best(self, count: int) -> list[int]:
         """The epochs (from 1) with the highest BLEU, best first; the earlier one where two are equal."""
@@ -110,7 +111,7 @@ class Trainer:
 
         Raises:
             Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
-            TrainingError: the loss is no longer a number.
+            TrainingError: the loss or the gradient is no longer a number, or the perplexity is far above its best.
             CheckpointError: a checkpoint does not fit.
             DistributionError: another machine is gone, or does not read the same files.
         """
@@ -134,6 +135,7 @@ class Trainer:
             while self.standing.epoch < self.config.epochs and not self._stalled():
                 self._lower(warm)
                 self._epoch(step, train, stop)
+                self._check_rise(warm)
                 self._finish_epoch(valid)
             self.callbacks.on_train_end({})
             self.devices.part()
@@ -181,10 +183,9 @@ class Trainer:
             sums, moved = step(batch, ends)
             norm = float(moved) if ends else norm
             sums = sums.numpy().tolist()
-            if not np.isfinite(sums[0]):
+            if wrong := divergence.in_step(sums[0], norm):
                 raise TrainingError(
-                    f"The loss must stay finite; lower training.learning_rate. Received: {sums[0]} in epoch "
-                    f"{now.epoch + 1}, batch {now.batch + 1}; the last good checkpoint is {self.folder / LATEST}"
+                    f"{wrong} in epoch {now.epoch + 1}, batch {now.batch + 1}; {self._good(self.folder / LATEST)}"
                 )
             now.batch += 1
             now.sums = [a + b for a, b in zip(now.sums, sums, strict=True)]
@@ -213,6 +214,17 @@ class Trainer:
         self._save()
         self.callbacks.on_epoch_end(self.standing.epoch - 1, entry)
 
+    def _check_rise(self, warm: int) -> None:
+        """Refuses to go on, or to keep anything, after an epoch that has unlearned."""
+        now = self.standing
+        perplexities = [*(entry["perplexity"] for entry in now.history), perplexity(now.sums[1], int(now.sums[2]))]
+        if wrong := divergence.in_epoch(perplexities, warm=warm):
+            raise TrainingError(f"{wrong} in epoch {now.epoch + 1}; {self._good(self._file(now.best(1)[0]))}")
+
+    @staticmethod
+    def _good(path: Path) -> str:
+        return f"the last good checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
+
     def _judged(self, valid: Pairs) -> dict[str, float]:
         now = self.standing
         return {
@@ -222,6 +234,7 @@ class Trainer:
             **self.evaluate(self.model),
             "learning_rate": float(self.optimizer.learning_rate),
             "seconds": now.seconds,
+            "tokens_per_second": now.sums[2] / max(1e-9, now.seconds - sum(e["seconds"] for e in now.history[-1:])),
         }
 
     def _stalled(self) -> bool:

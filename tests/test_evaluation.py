@@ -132,3 +132,21 @@ class TestMessages:
             EvaluationError, match=r"^Scores need sacreBLEU: pip install 'seq2seq\[train\]'\. Received: "
         ):
             evaluation.score(["a"], ["a"])
+
+
+def test_intervals_shrink_with_the_number_of_sentences_and_are_those_of_the_paired_test():
+    said, wanted = ["a b c d e", "x y c d z", "f g h i j"], ["a b c d e", "a b c d e", "f g h i k"]
+    few, many = evaluation.intervals(said * 3, wanted * 3), evaluation.intervals(said * 100, wanted * 100)
+    comparisons = evaluation.bootstrap(said * 3, said * 3, wanted * 3).comparisons[:2]
+    for name, comparison in zip(("BLEU", "chrF"), comparisons, strict=True):
+        assert few[name] == pytest.approx((comparison.first, comparison.first_interval))
+        assert 0 < many[name][1] < few[name][1] / 3
+
+
+def test_an_interval_of_sentences_of_which_most_score_nothing():
+    found = evaluation.intervals(["a b c d e", *"vwxyz"], ["a b c d e", *"abcde"], samples=50)
+    assert 0 <= found["BLEU"][0] <= 100 and found["chrF"][1] > 0
+
+
+def test_chrf_of_each_sentence():
+    assert evaluation.sentences(["abc", "xyz"], ["abc", "abc"]) == pytest.approx([100.0, 0.0])

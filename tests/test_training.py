@@ -12,7 +12,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
-from seq2seq import batches, checkpoint, optimizer, step, training  # noqa: E402
+from seq2seq import batches, checkpoint, divergence, optimizer, step, training  # noqa: E402
 from seq2seq.batches import Pairs, Side  # noqa: E402
 from seq2seq.config import ModelConfig, TrainingConfig  # noqa: E402
 from seq2seq.model import Seq2Seq  # noqa: E402
@@ -156,6 +156,50 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path):
     made.model.weights[0].assign(np.full(made.model.weights[0].shape, np.nan))
     with pytest.raises(TrainingError, match=r"The loss must stay finite; lower training.learning_rate. Received: nan"):
         made.run(corpus(), corpus())
+
+
+def test_a_gradient_that_is_no_number_stops_with_a_sentence(tmp_path):
+    made = trainer(tmp_path)
+    made._step = lambda: lambda batch, ends: (tf.ones(3), tf.constant(np.inf))
+    with pytest.raises(TrainingError, match=r"norm of the gradient must stay finite; .* Received: inf in epoch 1, b"):
+        made.run(corpus(), corpus())
+    assert not (tmp_path / training.LATEST).exists()
+
+
+def test_a_perplexity_far_above_its_best_stops_and_leaves_the_last_good_checkpoint(tmp_path):
+    nats = iter([2.0, 1.0, 2.0, 2.5])  # perplexities e^2, e, e^2 (2.7 times the best), e^2.5 (4.5 times)
+    made = trainer(tmp_path, epochs=9, warmup_steps=1, bleu=[1, 9, 2, 3])
+    planned, seen = len(made._plan(corpus(), 0)), []
+
+    def step(batch, ends):
+        if len(seen) % planned == 0:
+            seen.append(next(nats))
+        else:
+            seen.append(seen[-1])
+        return tf.constant([1.0, seen[-1], 1.0]), tf.constant(1.0)
+
+    made._step = lambda: step
+    with pytest.raises(TrainingError) as error:
+        made.run(corpus(), corpus())
+    assert str(error.value) == (
+        "The perplexity must not rise far above its best; lower training.learning_rate or raise training.warmup_steps, "
+        f"in a new run. Received: 12.18, after 2.72 in epoch 4; the last good checkpoint is "
+        f"{tmp_path / 'epoch-02.safetensors'}"
+    )
+    assert checkpoint.load(tmp_path / training.LATEST)[1]["epoch"] == 3
+
+
+def test_a_rise_while_the_learning_rate_still_rises_is_none():
+    assert divergence.in_epoch([10.0, 31.0], warm=2) is None
+    assert divergence.in_epoch([10.0, 31.0], warm=1)
+    assert divergence.in_epoch([10.0], warm=0) is None
+
+
+def test_an_epoch_says_how_many_tokens_a_second(tmp_path):
+    history = trainer(tmp_path).run(corpus(), corpus()).history
+    tokens = int(corpus().target.lengths.sum())
+    seconds = np.diff([0.0, *(entry["seconds"] for entry in history)])
+    assert [entry["tokens_per_second"] for entry in history] == pytest.approx(list(tokens / seconds))
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):

@@ -29,6 +29,7 @@ from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
 from seq2seq.pipeline.start import start
+from seq2seq.pipeline.watching import Watch
 from seq2seq.preflight import PreflightError
 from seq2seq.training import Trainer
 
@@ -88,9 +89,10 @@ def train(
     with devices.scope():
         model = material.network(resolved, tokenizers)
     _describe(resolved, model, pairs, say)
-    judge = Judge(run, resolved, tokenizers[1], valid)
+    judge = Judge(run, resolved, tokenizers[1], valid, source=tokenizers[0])
     origin = parent.adopt(run, model, files.parent, judge=judge, say=say)
-    trainer = _trainer(run, resolved, model, judge, say=say, resample=resample, devices=devices)
+    watch = Watch(run, resolved, model, samples=judge.samples, history=lambda: trainer.standing.history)
+    trainer = _trainer(run, resolved, model, judge, say=say, resample=resample, devices=devices, watch=watch)
     try:
         standing = trainer.run(resample(0) if resample and resolved.corpus.weights else pairs, valid, resume=resume)
     except training.Interrupted:
@@ -112,11 +114,7 @@ def train(
         **origin,
         **(provenance or {}),
     }
-    tokenizer_files = {path.name: path for path in run.folder.glob("tokenizer*.model")}
-    tests = {name: run.pair(name, resolved) for name in ("valid", "test")}
-    return release.release(
-        run.model, resolved, arrays, tokenizers=tokenizer_files, tests=tests, provenance=facts, say=say
-    )
+    return _ship(run, resolved, arrays, facts, watch=watch, say=say)
 
 
 def _check_folder(folder: Path, resume: bool) -> None:
@@ -162,7 +160,15 @@ def _silence(line: str) -> None:
 
 
 def _trainer(
-    run: Run, resolved: Config, model: Seq2Seq, judge: Judge, *, say: Say, resample: Resample, devices: Devices
+    run: Run,
+    resolved: Config,
+    model: Seq2Seq,
+    judge: Judge,
+    *,
+    say: Say,
+    resample: Resample,
+    devices: Devices,
+    watch: Watch,
 ) -> Trainer:
     def history() -> Sequence[Mapping[str, float]]:
         return trainer.standing.history
@@ -170,19 +176,38 @@ def _trainer(
     shown = [
         progress.Bar(),
         progress.Story(say, run.folder / "training.log", judge.samples),
-        progress.TensorBoard(run.folder / "tensorboard"),
+        progress.TensorBoard(run.folder / "tensorboard", judge.looks),
         progress.Curve(run.folder / "curve.png", history),
+        watch,
     ]
     trainer = Trainer(
         model,
         resolved.training,
         run.checkpoints,
-        evaluate=judge,
+        evaluate=judge.after_epoch,
         resample=resample,
         callbacks=shown if devices.chief else [],
         devices=devices,
     )
     return trainer
+
+
+def _ship(
+    run: Run, resolved: Config, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], *, watch: Watch, say: Say
+) -> Bundle:
+    """Writes and measures the model folder, and the report card with what was translated for that."""
+    made = release.release(
+        run.model,
+        resolved,
+        arrays,
+        tokenizers={path.name: path for path in run.folder.glob("tokenizer*.model")},
+        tests={name: run.pair(name, resolved) for name in ("valid", "test")},
+        provenance=facts,
+        say=say,
+        hear=watch.hear,
+    )
+    watch.finish(say)
+    return made
 
 
 def _best(trainer: Trainer, judge: Judge, resolved: Config) -> tuple[dict[str, np.ndarray], str]:

@@ -1,0 +1,78 @@
+"""What a terminal shows of a running training, and what its log file keeps: a bar, a line an epoch.
+
+Each is a Keras callback over the logs of the loop; none knows how training works.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+Logs = Mapping[str, Any]
+
+
+class Bar(keras.callbacks.Callback):
+    """A progress bar on stderr with loss, tokens a second and time left; silent where stderr is no terminal."""
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        from tqdm import tqdm
+
+        self._total = int((logs or {})["steps"])
+        self._bar = tqdm(
+            total=self._total, unit="batch", leave=False, disable=not sys.stderr.isatty(), dynamic_ncols=True
+        )
+        self._seconds = self._rate = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        self._bar.set_description(f"epoch {epoch + 1}")
+        self._before = epoch * int(logs["batches"])
+        self._bar.update(self._before + int(logs["batch"]) - self._bar.n)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        took, self._seconds = logs["seconds"] - self._seconds, logs["seconds"]
+        if 0 < took < 60:
+            self._rate += 0.05 * (logs["tokens"] / took - self._rate) if self._rate else logs["tokens"] / took
+        self._bar.set_postfix_str(f"loss {logs['loss']:.3f}, {self._rate:,.0f} tokens/s", refresh=False)
+        self._bar.update(self._before + batch + 1 - self._bar.n)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._bar.close()
+
+
+class Story(keras.callbacks.Callback):
+    """One line an epoch, and the sample translations after it, to `say` and to a log file.
+
+    Arguments:
+        say: called with each line.
+        path: the log file; lines are added to it.
+        samples: called after each epoch; returns triples of source, translation and reference.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], path: Path, samples: Callable[[], Sequence[tuple[str, str, str]]]
+    ) -> None:
+        super().__init__()
+        self._say, self._path, self._samples = say, path, samples
+        self._best = -math.inf
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        better, self._best = logs["bleu"] > self._best, max(self._best, logs["bleu"])
+        lines = [
+            f"epoch {epoch + 1:2d}: loss {logs['loss']:.3f}, valid perplexity {logs['valid_perplexity']:.2f}, "
+            f"valid BLEU {logs['bleu']:.1f}{' (best so far)' if better else ''}, {logs['seconds'] / 60:.1f} minutes, "
+            f"{logs['tokens_per_second']:,.0f} tokens/s, learning rate {logs['learning_rate']:.2g}"
+        ]
+        for source, translation, reference in self._samples():
+            lines += [f"    source       {source}", f"    translation  {translation}", f"    reference    {reference}"]
+        with self._path.open("a", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)
+        for line in lines:
+            self._say(line)
