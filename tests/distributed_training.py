@@ -25,7 +25,7 @@ from seq2seq.training import Trainer
 
 V = 12
 RATES = dict.fromkeys(("dropout", "embedding_dropout", "readout_dropout"), 0.0)
-SETTINGS = TrainingConfig(epochs=2, batch_tokens=60, warmup_steps=3, average=1, moving_average=0.5)
+SETTINGS = TrainingConfig(epochs=2, batch_tokens=60, warmup_steps=3, average=1, moving_average=0.5, accumulate=2)
 
 
 class Signal(keras.callbacks.Callback):
