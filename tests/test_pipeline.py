@@ -66,6 +66,7 @@ def test_it_learns_to_reverse_digits(learned, capsys, tmp_path):
 def test_a_run_folder_holds_what_it_promises(learned):
     assert {path.name for path in learned.iterdir()} == {
         "data", "config.yaml", "tokenizer.model", "checkpoints", "training.log", "tensorboard", "curve.png", "model",
+        "report.html", "samples.json",
     }  # fmt: skip
     model = bundle.load(learned)
     assert {"model.tflite", "weights.safetensors", "tokenizer.model", "README.md"} == set(model.files)
@@ -77,6 +78,7 @@ def test_a_run_folder_holds_what_it_promises(learned):
     }
     log = (learned / "training.log").read_text()
     assert log.count("epoch ") >= 10 and log.count("    reference") == 3 * log.count("epoch ")
+    assert [line.split(",")[1] for line in log.splitlines() if line.startswith("report card")] == [" valid", " test"]
 
 
 @pytest.mark.slow

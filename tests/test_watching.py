@@ -1,0 +1,117 @@
+"""What a run leaves to look at: it grows with the epochs, survives a resume, and ends with the card."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+
+from seq2seq import config, progress  # noqa: E402
+from seq2seq.config import ModelConfig  # noqa: E402
+from seq2seq.model import Seq2Seq  # noqa: E402
+from seq2seq.pipeline.run import Run  # noqa: E402
+from seq2seq.pipeline.watching import Watch  # noqa: E402
+from seq2seq.progress.board import picture  # noqa: E402
+from seq2seq.translator import Translation  # noqa: E402
+
+ENTRY = {
+    "loss": 2.0, "perplexity": 7.4, "valid_perplexity": 9.0, "bleu": 12.5, "chrf": 40.0, "learning_rate": 0.001,
+    "seconds": 60.0, "tokens_per_second": 1234.0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model() -> Seq2Seq:
+    return Seq2Seq(ModelConfig(embedding=5, units=8), 12)
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    (tmp_path / "data").mkdir()
+    for name, lines in {"valid.en": "one\ntwo 2\n", "valid.de": "eins\nzwei 2\n"}.items():
+        (tmp_path / "data" / name).write_text(lines)
+    return Run(tmp_path)
+
+
+def watch(run: Run, model: Seq2Seq, history: list, said: str = "<b>eins</b>") -> Watch:
+    resolved = config.build({"source_language": "en", "target_language": "de"})
+    return Watch(run, resolved, model, samples=lambda: [("one", said, "eins")], history=lambda: history)
+
+
+def translation(text: str, engine: str = "litert-int8", flags: tuple[str, ...] = ()) -> Translation:
+    return Translation("", text, 0.0, (), (), (), engine, flags)
+
+
+def page(run: Run) -> str:
+    return (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_there_from_the_start_and_grows(run, model):
+    history: list[dict[str, float]] = []
+    watched = watch(run, model, history)
+    watched.on_train_begin()
+    assert "in training: 0 of at most" in page(run) and "<svg" not in page(run)
+    history.append(ENTRY)
+    watched.on_epoch_end(0)
+    assert "in training: 1 of at most" in page(run)
+    assert "&lt;b&gt;eins&lt;/b&gt;" in page(run) and "<b>" not in page(run) and page(run).count("<svg") == 4
+    assert not list(run.folder.glob("*.partial"))
+
+
+def test_a_resumed_run_keeps_the_samples_of_the_epochs_that_count(run, model):
+    (run.folder / "samples.json").write_text(json.dumps({n: [["one", f"said {n}", "eins"]] for n in (1, 2, 3)}))
+    watch(run, model, [ENTRY, ENTRY]).on_train_begin()
+    assert "said 1" in page(run) and "said 2" in page(run) and "said 3" not in page(run)
+
+
+def test_a_new_run_has_no_samples_of_another(run, model):
+    (run.folder / "samples.json").write_text(json.dumps({"1": [["one", "said 1", "eins"]]}))
+    watch(run, model, []).on_train_begin()
+    assert "said 1" not in page(run)
+
+
+def test_the_card_is_of_the_first_engine_and_its_widest_beam(run, model):
+    watched, told = watch(run, model, [ENTRY]), []
+    watched.hear("valid", 1, [translation("x"), translation("y")])
+    watched.hear("valid", 5, [translation("eins"), translation("zwei 2", flags=("repeats",))])
+    watched.hear("valid", 5, [translation("x", "tensorflow-float32"), translation("y", "tensorflow-float32")])
+    watched.finish(told.append)
+    assert told[0].startswith("report card, valid, litert-int8, beam 5: BLEU ")
+    assert told[0].endswith("chrF 100.0 ± 0.0 (95 %), 2 sentences")
+    assert "    repeats: 1 of 2" in told and "    numbers kept: 100.0 % of 1; names kept: there are none" in told
+    assert (run.folder / "training.log").read_text(encoding="utf-8").splitlines() == told[:-1]
+    assert "finished: 1 of" in page(run) and "Report card" in page(run)
+
+
+def test_the_log_says_rate_and_learning_rate(tmp_path):
+    said = []
+    progress.Story(said.append, tmp_path / "log", list).on_epoch_end(0, ENTRY)
+    assert said[0].endswith("1.0 minutes, 1,234 tokens/s, learning rate 0.001")
+    assert (tmp_path / "log").read_text() == said[0] + "\n"
+
+
+def look() -> progress.Look:
+    attention = np.full((2, 3), 1 / 3, np.float32)
+    return progress.Look(("▁$a$", "▁犬", "</s>"), ("▁x_1^", "</s>"), attention, {"decoder 1/forget": np.ones((2, 4))})
+
+
+def test_a_picture_has_colours_and_takes_any_piece():
+    drawn = picture(look())
+    assert drawn.dtype == np.uint8 and drawn.shape[2] == 3 and drawn.min() < 100
+
+
+def test_tensorboard_gets_scores_attention_and_gates(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = progress.TensorBoard(tmp_path, lambda: [look()])
+    board.on_train_begin()
+    board.on_epoch_end(0, ENTRY)
+    board.on_train_end()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    tags = {"epoch/chrf", "epoch/tokens_per_second", "attention/sentence 1", "gates/decoder 1/forget"}
+    assert tags <= set(events.Tags()["tensors"])
