@@ -188,8 +188,9 @@ PLACES = {"here": "ここで", "at home": "家で", "outside": "外で", "in the
 @pytest.mark.slow
 def test_text_without_spaces_is_learned_and_scored(tmp_path, capsys):
     rows = [
-        (f"The {colour} {animal} {verb} {place}.", f"{COLOURS[colour]}{ANIMALS[animal]}は{PLACES[place]}{VERBS[verb]}。")
-        for colour in COLOURS for animal in ANIMALS for verb in VERBS for place in PLACES
+        (f"The {colour} {animal} {verb} {place}.", f"{red}{dog}は{here}{sleeps}。")
+        for colour, red in COLOURS.items() for animal, dog in ANIMALS.items()
+        for verb, sleeps in VERBS.items() for place, here in PLACES.items()
     ]  # fmt: skip
     random.Random(1).shuffle(rows)
     (tmp_path / "a.tsv").write_text("".join(f"{english}\t{japanese}\n" for english, japanese in rows))
