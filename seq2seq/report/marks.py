@@ -183,7 +183,8 @@ def _share(pairs: Iterable[tuple[Counter[str], Counter[str]]]) -> Share:
 
 
 def _buckets(test: Test) -> tuple[str, tuple[Bucket, ...]]:
-    spaces = evaluation.tokenization(test.sources) == "13a"
+    letters = any(map(str.isalpha, "".join(test.sources)))
+    spaces = not letters or evaluation.tokenization(test.sources) == "13a"
     lengths = [len(text.split()) if spaces else len(text) for text in test.sources]
     bounds = [bound if spaces else 2 * bound for bound in BOUNDS]
     buckets = []

@@ -172,5 +172,5 @@ polyline{fill:none;stroke-width:2}.line0{stroke:var(--one);fill:var(--one)}.line
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;margin:.5rem 0}
 th,td{border-bottom:1px solid var(--faint);padding:.2rem .6rem;text-align:start;vertical-align:top}
 th{color:var(--soft);font-weight:500}.numbers td+td,.numbers th+th{text-align:right;font-variant-numeric:tabular-nums}
-.text td{min-width:3rem;overflow-wrap:anywhere}pre{overflow-x:auto;font-size:.85rem}.warning{color:var(--two)}
+.text td+td{min-width:9rem;overflow-wrap:anywhere}pre{overflow-x:auto;font-size:.85rem}.warning{color:var(--two)}
 """
