@@ -34,7 +34,7 @@ SENTENCES = 16
 FORWARD, SHORTER = 0.4, 0.5
 ENGINES = 4.7
 """Greedy and beam search on both engines, in greedy searches of TensorFlow."""
-COMPILED = 10
+COMPILED = 25
 """Graphs that are made besides that of the step: of validation, preflight, export and scoring."""
 PREFLIGHT = 100 * 32 * 15
 """Target pieces that a preflight reads."""
