@@ -11,7 +11,19 @@ import pytest
 from seq2seq import cli
 from seq2seq.cli import errors, streams
 
-COMMANDS = ("prepare", "train", "ensemble", "translate", "score", "evaluate", "explain", "export", "serve", "info")
+COMMANDS = (
+    "prepare",
+    "train",
+    "ensemble",
+    "distill",
+    "translate",
+    "score",
+    "evaluate",
+    "explain",
+    "export",
+    "serve",
+    "info",
+)
 
 
 def raising(error: BaseException):
