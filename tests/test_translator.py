@@ -310,7 +310,7 @@ class TestStream:
         list(echo.stream(["der Hund.", "die Katze.", "das Haus."], chunk=3))
         assert len(asked(echo)[0]) == 3
 
-    def test_lines_are_read_a_chunk_ahead_and_no_further(self, echo: Translator) -> None:
+    def test_lines_are_read_when_they_are_needed(self, echo: Translator) -> None:
         read = []
 
         def lines() -> Iterator[str]:
@@ -320,13 +320,13 @@ class TestStream:
 
         stream = echo.stream(lines(), chunk=4)
         assert next(stream).text == "ja"
-        assert len(read) == 8
+        assert len(read) == 4
 
     def test_a_chunk_of_long_lines_is_shorter(self, echo: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("seq2seq.translator.translating._CHUNK_CHARACTERS", 250)
         lines = ("der Hund. " * 10 for _ in range(9))
         next(echo.stream(lines))
-        assert len(list(lines)) == 3  # two chunks of three lines have been read
+        assert len(list(lines)) == 6
 
     def test_memory_does_not_grow(self, echo: Translator) -> None:
         echo._engine.asked = Forgetful()  # type: ignore[attr-defined]

@@ -5,9 +5,7 @@ It joins tokenizers, engine and text; it owns none of their rules.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import overload
 
@@ -143,41 +141,23 @@ class Translator:
             lines: lines with or without their line ends.
             search, terms: as for a call; each line is a text of its own.
             chunk: how many lines are read before they are translated together; more is quicker, fewer answer sooner.
-                While a chunk is translated the next one is read, so that the engine never waits.
         """
         chosen = search or self.config.search
-        chunks = self._chunks(lines, _checked(terms, chosen), chunk)
-        with ThreadPoolExecutor(2) as pool:
-            running: deque[Future[list[Translation]]] = deque()
-            refused: TranslationError | None = None
-            try:
-                for plans in chunks:
-                    running.append(pool.submit(self._translated, plans, chosen))
-                    if len(running) == 2:
-                        yield from running.popleft().result()
-            except TranslationError as error:
-                refused = error
-            for each in running:
-                yield from each.result()
-            if refused:
-                raise refused
-
-    def _chunks(self, lines: Iterable[str], terms: Terms, size: int) -> Iterator[list[Plan]]:
-        """The plans of so many lines, and before a line that is refused those of the lines before it."""
+        wanted = _checked(terms, chosen)
         waiting: list[Plan] = []
         characters = 0
         for number, line in enumerate(lines, start=1):
+            check_text(line)
             try:
-                check_text(line)
-                waiting.append(self._plan(one_line(line), terms))
+                waiting.append(self._plan(one_line(line), wanted))
             except TranslationError as error:
-                yield waiting
+                yield from self._translated(waiting, chosen)
                 raise TranslationError(f"{error} (line {number})") from None
             characters += len(line)
-            if len(waiting) >= size or characters >= _CHUNK_CHARACTERS:
-                yield waiting
+            if len(waiting) >= chunk or characters >= _CHUNK_CHARACTERS:
+                yield from self._translated(waiting, chosen)
                 waiting, characters = [], 0
-        yield waiting
+        yield from self._translated(waiting, chosen)
 
     def score(
         self, sources: Sequence[str], targets: Sequence[str], *, search: SearchConfig | None = None
