@@ -96,6 +96,11 @@ def within(pairs: Pairs, max_tokens: int) -> np.ndarray:
     return np.maximum(pairs.source.lengths, pairs.target.lengths) <= max_tokens
 
 
+def epoch_seed(seed: int, epoch: int) -> int:
+    """The seed of what is drawn anew in an epoch (from 0) of a run with this seed."""
+    return seed * 100_003 + epoch
+
+
 def plan(pairs: Pairs, batch_tokens: int, *, seed: int | None = None) -> list[np.ndarray]:
     """Which pairs go together: one array of row numbers a batch.
 

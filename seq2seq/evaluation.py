@@ -113,8 +113,7 @@ def nearest(texts: Sequence[str], reference: str) -> int:
     Raises:
         EvaluationError: sacreBLEU is not installed.
     """
-    chrf = _metrics("13a")["chrF"]
-    scores = [chrf.sentence_score(text, [reference]).score for text in texts]
+    scores = sentences(texts, [reference] * len(texts))
     return max(range(len(texts)), key=scores.__getitem__)
 
 
@@ -141,14 +140,9 @@ def intervals(
     """
     _check(references, hypotheses)
     metrics = _metrics(tokenization(references))
-    from sacrebleu.significance import PairedTest
-
     # A metric's own bootstrap fails where some samples of a small test set score nothing; the paired one does not.
-    systems: list[tuple[str, Sequence[str]]] = [("first", list(hypotheses)), ("second", list(hypotheses))]
     wanted = {name: metrics[name] for name in ("BLEU", "chrF")}
-    test = PairedTest(systems, wanted, [list(references)], test_type="bs", n_samples=samples)
-    signatures, results = cast("tuple[dict[str, Any], dict[str, Any]]", test())
-    firsts = (results[key][0] for key in signatures)
+    firsts = [first for _, (first, _) in _paired(hypotheses, hypotheses, references, wanted, samples)]
     return {name: (float(first.score), float(first.ci)) for name, first in zip(wanted, firsts, strict=True)}
 
 
@@ -167,19 +161,27 @@ def bootstrap(
     """
     _check(references, hypotheses_a, hypotheses_b)
     metrics = _metrics(tokenization(references))
-    from sacrebleu.significance import PairedTest
-
-    systems: list[tuple[str, Sequence[str]]] = [("first", list(hypotheses_a)), ("second", list(hypotheses_b))]
-    test = PairedTest(systems, metrics, [list(references)], test_type="bs", n_samples=samples)
-    signatures, results = cast("tuple[dict[str, Any], dict[str, Any]]", test())
-    same = systems[0][1] == systems[1][1]  # sacreBLEU finds the difference of a text from itself significant
+    same = list(hypotheses_a) == list(hypotheses_b)  # sacreBLEU finds a text's difference from itself significant
     comparisons = []
-    for name, (key, signature) in zip(METRICS, signatures.items(), strict=True):
-        first, second = results[key]
+    for name, (signature, (first, second)) in zip(
+        METRICS, _paired(hypotheses_a, hypotheses_b, references, metrics, samples), strict=True
+    ):
         p_value = 1.0 if same else float(second.p_value)
         intervals = float(first.ci), float(second.ci)
         comparisons.append(Comparison(name, first.score, second.score, *intervals, p_value, str(signature)))
     return Bootstrap(tuple(comparisons), samples)
+
+
+def _paired(
+    first: Sequence[str], second: Sequence[str], references: Sequence[str], metrics: dict[str, Any], samples: int
+) -> list[tuple[Any, Any]]:
+    """The signature and the two results of each metric, from sacreBLEU's paired bootstrap."""
+    from sacrebleu.significance import PairedTest
+
+    systems: list[tuple[str, Sequence[str]]] = [("first", list(first)), ("second", list(second))]
+    test = PairedTest(systems, metrics, [list(references)], test_type="bs", n_samples=samples)
+    signatures, results = cast("tuple[dict[str, Any], dict[str, Any]]", test())
+    return [(signature, results[key]) for key, signature in signatures.items()]
 
 
 def _metrics(words: str) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class Trainer:
             scale.assign(self.config.plateau_factor**count)
 
     def _plan(self, pairs: Pairs, epoch: int) -> list[np.ndarray]:
-        return batches.plan(pairs, self.config.batch_tokens, seed=self.config.seed * 100_003 + epoch)
+        return batches.plan(pairs, self.config.batch_tokens, seed=batches.epoch_seed(self.config.seed, epoch))
 
     def _epoch(self, step, train: Pairs, stop: _StopSignals) -> None:
         now = self.standing

@@ -22,23 +22,11 @@ from seq2seq.config import ModelConfig, TrainingConfig
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
 from seq2seq.training import Trainer
+from tests.stopping import Stop
 
 V = 12
 RATES = dict.fromkeys(("dropout", "embedding_dropout", "readout_dropout"), 0.0)
 SETTINGS = TrainingConfig(epochs=2, batch_tokens=60, warmup_steps=3, average=1, moving_average=0.5, accumulate=2)
-
-
-class Signal(keras.callbacks.Callback):
-    """Sends this process a signal after a number of batches."""
-
-    def __init__(self, number: int, after: int) -> None:
-        super().__init__()
-        self.number, self.left = number, after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), self.number)
 
 
 def corpus(count: int = 60) -> Pairs:
@@ -77,7 +65,7 @@ def main(folder: Path, *, mirrored: bool = False, stop: tuple[int, int] | None =
         devices = Devices(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
     else:
         devices = distribution.connect(say=lambda line: None)
-    made = trainer(folder, devices, [Signal(*stop)] if stop else [])
+    made = trainer(folder, devices, [Stop(after=stop[1], number=stop[0])] if stop else [])
     standing = made.run(corpus(), corpus(), resume=True)
     arrays = {name: weight.numpy() for name, weight in checkpoint.by_path(made.model.weights).items()}
     state: dict[str, Any] = {"history": standing.history}

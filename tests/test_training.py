@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
+
+from stopping import Stop  # noqa: E402
 
 from seq2seq import batches, checkpoint, divergence, optimizer, step, training  # noqa: E402
 from seq2seq.batches import Pairs, Side  # noqa: E402
@@ -36,19 +37,6 @@ def network() -> Seq2Seq:
 
 def settings(**changes) -> TrainingConfig:
     return TrainingConfig(**{"epochs": 3, "batch_tokens": 60, "warmup_steps": 3, "average": 2, **changes})
-
-
-class Stop(keras.callbacks.Callback):
-    """Sends this process a signal after a number of batches, as Ctrl-C would."""
-
-    def __init__(self, after: int, number: int = signal.SIGINT) -> None:
-        super().__init__()
-        self.left, self.number = after, number
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), self.number)
 
 
 def trainer(folder: Path, *, callbacks=(), bleu=None, **changes) -> Trainer:

@@ -40,7 +40,7 @@ def encode(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> 
         splits = Splits(source, sides[0], wanted.sampling, longest=wanted.max_tokens)
 
     def drawn(epoch: int) -> Pairs:
-        seed = wanted.seed * 100_003 + epoch
+        seed = batches.epoch_seed(wanted.seed, epoch)
         pairs = Pairs(splits.draw(seed), kept.target) if splits else kept
         return pairs if weights is None else pairs.take(mixture.rows(weights[chosen], seed))
 

@@ -85,7 +85,7 @@ def measure(run: Run, resolved: Config, *, clock: Clock = time.perf_counter) -> 
 def pace(model: Seq2Seq, pairs: Pairs, resolved: Config, *, clock: Clock = time.perf_counter) -> Pace:
     """Compiles the training step and times some batches of the first epoch."""
     config = resolved.training
-    plan = batches.plan(pairs, config.batch_tokens, seed=config.seed * 100_003)
+    plan = batches.plan(pairs, config.batch_tokens, seed=batches.epoch_seed(config.seed, 0))
     adam = optimizer.adam(config, len(plan) * config.epochs)
     adam.build(model.trainable_variables)
     average = MovingAverage(model.trainable_variables, config.moving_average) if config.moving_average else None

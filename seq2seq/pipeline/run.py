@@ -78,6 +78,18 @@ class Run:
         return self.text(name, resolved.source_language), self.text(name, resolved.target_language)
 
 
+def check_folder(folder: Path, resume: bool) -> None:
+    """Refuses a folder in use for a new run, and one that is not there for a run to resume.
+
+    Raises:
+        PipelineError: it is such a folder.
+    """
+    if resume and not folder.is_dir():
+        raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {folder}")
+    if not resume and folder.exists() and any(folder.iterdir()):
+        raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {folder}")
+
+
 def replace(path: Path, content: bytes) -> None:
     """Writes a file that is whole or absent."""
     partial = path.with_name(path.name + ".partial")

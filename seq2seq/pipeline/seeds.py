@@ -18,7 +18,7 @@ import msgspec
 from seq2seq import bundle, config
 from seq2seq.bundle import Bundle
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, PipelineError, Run, replace
+from seq2seq.pipeline.run import Files, Run, check_folder, replace
 from seq2seq.pipeline.train import train
 
 
@@ -46,10 +46,7 @@ def train_seeds(
         PipelineError: `output` is in use, or there is nothing to resume.
         Interrupted: SIGINT or SIGTERM came; the message says how to go on.
     """
-    if not resume and output.exists() and any(output.iterdir()):
-        raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {output}")
-    if resume and not output.is_dir():
-        raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {output}")
+    check_folder(output, resume)
     first = Run(output / f"seed-{seeds[0]}")
     models = []
     for seed in seeds:

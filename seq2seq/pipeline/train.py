@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from seq2seq.pipeline import material, parent
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
-from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
+from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run, check_folder
 from seq2seq.pipeline.start import start
 from seq2seq.pipeline.watching import Watch
 from seq2seq.preflight import PreflightError
@@ -70,7 +70,7 @@ def train(
             from the step that failed.
     """
     run = Run(Path(output))
-    _check_folder(run.folder, resume)
+    check_folder(run.folder, resume)
     allocation.keep_large_blocks()
     devices = distribution.connect(gpus, say)
     say = say if devices.chief else _silence
@@ -115,13 +115,6 @@ def train(
         **(provenance or {}),
     }
     return _ship(run, resolved, arrays, facts, watch=watch, say=say)
-
-
-def _check_folder(folder: Path, resume: bool) -> None:
-    if resume and not folder.is_dir():
-        raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {folder}")
-    if not resume and folder.exists() and any(folder.iterdir()):
-        raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {folder}")
 
 
 @contextlib.contextmanager
@@ -170,17 +163,14 @@ def _trainer(
     devices: Devices,
     watch: Watch,
 ) -> Trainer:
-    def history() -> Sequence[Mapping[str, float]]:
-        return trainer.standing.history
-
     shown = [
         progress.Bar(),
         progress.Story(say, run.folder / "training.log", judge.samples),
         progress.TensorBoard(run.folder / "tensorboard", judge.looks),
-        progress.Curve(run.folder / "curve.png", history),
+        progress.Curve(run.folder / "curve.png", watch.history),
         watch,
     ]
-    trainer = Trainer(
+    return Trainer(
         model,
         resolved.training,
         run.checkpoints,
@@ -189,7 +179,6 @@ def _trainer(
         callbacks=shown if devices.chief else [],
         devices=devices,
     )
-    return trainer
 
 
 def _ship(

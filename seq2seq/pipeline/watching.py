@@ -42,13 +42,13 @@ class Watch(keras.callbacks.Callback):
 
     def __init__(self, run: Run, resolved: Config, model: Seq2Seq, *, samples: Samples, history: Callable[[], History]):
         super().__init__()
-        self._run, self._resolved, self._ask, self._history = run, resolved, samples, history
+        self._run, self._resolved, self._ask, self.history = run, resolved, samples, history
         self._parameters = parameters(model)
         self._samples: dict[int, Any] = {}
         self._heard: dict[str, Test] = {}
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        done, path = len(self._history()), self._run.folder / SAMPLES
+        done, path = len(self.history()), self._run.folder / SAMPLES
         before = json.loads(path.read_text(encoding="utf-8")) if done and path.exists() else {}
         self._samples = {int(epoch): rows for epoch, rows in before.items() if int(epoch) <= done}
         self._write(self._state("in training"))
@@ -80,7 +80,7 @@ class Watch(keras.callbacks.Callback):
         say(f"report: {self._run.folder / PAGE}")
 
     def _state(self, state: str) -> str:
-        history, most = self._history(), self._resolved.training.epochs
+        history, most = self.history(), self._resolved.training.epochs
         minutes = history[-1]["seconds"] / 60 if history else 0.0
         return f"{state}: {len(history)} of at most {most} epochs, {minutes:.1f} minutes"
 
@@ -89,7 +89,7 @@ class Watch(keras.callbacks.Callback):
         contents = Contents(
             title=f"{self._run.folder.name}: {self._resolved.source_language} to {self._resolved.target_language}",
             state=state,
-            history=self._history(),
+            history=self.history(),
             samples=self._samples,
             corpus=json.loads(path.read_text(encoding="utf-8")) if path.exists() else {},
             parameters=self._parameters,

@@ -71,7 +71,7 @@ def beam_search(step: Callable[[tf.Tensor, Any, Any], Step], sources: Sources, o
         return waves.going(now), waves.kept(outcome, now)
 
     start = _first(sources, options)
-    return _ranked(waves.loop(going, wave, start, waves.first(start)), options)
+    return _ranked(waves.loop(going, wave, start, waves.outcome(start)), options)
 
 
 def _first(sources: Sources, options: Options) -> BeamState:

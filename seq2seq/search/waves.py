@@ -62,11 +62,6 @@ def going(now: BeamState) -> BeamState:
     )
 
 
-def first(now: BeamState) -> Outcome:
-    """Room for what will have become of every row, from the state before the first step."""
-    return _outcome(now)
-
-
 def kept(before: Outcome, now: BeamState) -> Outcome:
     """`before`, with what has become of the rows that have stopped now."""
     every = tf.range(tf.shape(before.lengths)[0])
@@ -78,7 +73,7 @@ def kept(before: Outcome, now: BeamState) -> Outcome:
         shape = [-1 if each == axis else 1 for each in range(new.shape.rank)]
         return tf.ensure_shape(tf.where(tf.reshape(leaves, shape), tf.gather(new, places, axis=axis), old), old.shape)
 
-    after = _outcome(now)
+    after = outcome(now)
     record = Record(*(chosen(*each, 1) for each in zip(before.record, after.record, strict=True)))
     fields = {
         name: tf.nest.map_structure(chosen, getattr(before, name), getattr(after, name))
@@ -92,7 +87,8 @@ ROWS = ("rows", "tokens", "log_probs", "lengths", "done", "coverage", "memory")
 """The fields of `BeamState` whose first axis is that of rows."""
 
 
-def _outcome(now: BeamState) -> Outcome:
+def outcome(now: BeamState) -> Outcome:
+    """What has become of every row by now; before the first step, room for what will have."""
     batch, beam = tf.shape(now.tokens)[0], tf.shape(now.tokens)[1]
     tokens, parents, log_probs = (in_order(each, now.t) for each in now.record)
     taken = tf.reshape(tf.range(tf.shape(tokens)[0]) < now.t, (-1, 1, 1))
