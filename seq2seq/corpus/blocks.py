@@ -26,6 +26,16 @@ class Fault(NamedTuple):
     file: str
 
 
+class LinkLines(NamedTuple):
+    """What an alignment says of the pairs of a block."""
+
+    name: str
+    """The file."""
+    first: int
+    """The line of the first pair, from 1."""
+    lines: list[str]
+
+
 @dataclass(frozen=True)
 class Block:
     """Pairs as the file has them; a row with a fault holds two empty strings.
@@ -35,12 +45,14 @@ class Block:
         sources: source texts.
         targets: target texts.
         faults: rows that are undecodable or malformed.
+        links: the word alignment of each row, where one is given.
     """
 
     lines: Sequence[int]
     sources: list[str]
     targets: list[str]
     faults: list[Fault] = field(default_factory=list)
+    links: LinkLines | None = None
 
 
 def decode(lines: list[bytes]) -> tuple[list[str], list[int]]:

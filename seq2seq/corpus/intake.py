@@ -17,6 +17,7 @@ from seq2seq.corpus.blocks import UNDECODABLE, Block
 from seq2seq.corpus.cleaning import KEEP, NO_TEXT, REASONS, Cleaning, verdicts
 from seq2seq.corpus.doctor import OddText
 from seq2seq.corpus.keys import keys_of, mixed
+from seq2seq.corpus.links import fitted
 from seq2seq.corpus.report import Example, Finding
 from seq2seq.corpus.store import Columns, Store
 from seq2seq.corpus.text import Form, fold_all, normalise_all, width
@@ -85,7 +86,11 @@ def take_in(
         _count(intake, verdict, lines, block, (sources, targets))
         present = verdict >= len(NO_TEXT)
         aligner.add(lines[present], *(_lines(side, present) for side in (sources, targets)))
-        _keep(store, verdict == KEEP, lines, (sources, targets), (*exact, *lengths))
+        texts, kept = [sources, targets], verdict == KEEP
+        if block.links:
+            raw = (block.sources, block.targets)
+            texts.append(fitted(block.links, raw, (sources, targets), kept=kept.tolist(), form=form))
+        _keep(store, kept, lines, texts, (*exact, *lengths))
         if progress:
             progress(intake.read)
     intake.alignment = aligner.result()
@@ -97,19 +102,19 @@ def _keep(
     store: Store,
     kept: np.ndarray,
     lines: np.ndarray,
-    texts: tuple[list[str], list[str]],
+    texts: list[list[str]],
     numbers: tuple[np.ndarray, ...],
 ) -> None:
     if not kept.any():
         return
     if not kept.all():
-        texts = (list(compress(texts[0], kept.tolist())), list(compress(texts[1], kept.tolist())))
+        texts = [list(compress(side, kept.tolist())) for side in texts]
         lines, *numbers_ = (column[kept] for column in (lines, *numbers))
         numbers = tuple(numbers_)
     source, target, source_length, target_length = numbers
-    folded = [keys_of(fold_all(side)) for side in texts]
+    folded = [keys_of(fold_all(side)) for side in texts[:2]]
     every = np.ones(len(lines), bool)
-    encoded = (_lines(texts[0], every), _lines(texts[1], every))
+    encoded = [_lines(side, every) for side in texts]
     store.add(encoded, mixed(source, target), Columns(lines, folded[0], folded[1], source_length, target_length))
 
 

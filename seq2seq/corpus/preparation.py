@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from seq2seq.corpus.blocks import UNDECODABLE, Block
 from seq2seq.corpus.cleaning import DUPLICATE, Cleaning
 from seq2seq.corpus.errors import CorpusError
 from seq2seq.corpus.intake import Intake, take_in
+from seq2seq.corpus.links import linked
 from seq2seq.corpus.output import Output
 from seq2seq.corpus.reading import blocks, languages_from
 from seq2seq.corpus.report import Finding, Report
@@ -32,6 +34,7 @@ CLEANING = Cleaning()
 HOLDOUT = Holdout()
 SPLITS = ("train", "valid", "test")
 REPORT = "report.json"
+ALIGNMENT = "train.align"
 OUT = 255
 """The place of a pair that goes nowhere."""
 LANGUAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
@@ -43,9 +46,15 @@ class Mixture:
 
     In `train` the pairs of each stand together, in this order; `Report.corpora` says how many they are. A pair that
     stands in several is that of the first. Line numbers in the report are those of the files.
+
+    Attributes:
+        corpora: the files of each.
+        alignments: of each corpus a file with the links of words of every pair, in Pharaoh format; or none at all.
+            They follow the pairs, and those of `train` are written as `train.align`.
     """
 
     corpora: tuple[Files, ...]
+    alignments: tuple[str | Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,17 +115,20 @@ def prepare(
         OutputError: the output cannot be written. Nothing half-written is left.
     """
     files = {"valid": holdout.valid_files, "test": holdout.test_files}
-    corpora: tuple[Files, ...] = source.corpora if isinstance(source, Mixture) else ((source, target),)
-    named = [path for pair in corpora for path in pair if path is not None]
-    inputs = [*named, *(path for pair in files.values() for path in pair or ())]
+    mixture = source if isinstance(source, Mixture) else Mixture(((source, target),))
+    named = [path for pair in mixture.corpora for path in pair if path is not None]
+    inputs = [*named, *mixture.alignments, *(path for pair in files.values() for path in pair or ())]
     refuse_missing(inputs)
-    languages = _languages(*corpora[0], source_language, target_language)
-    names = {split: (f"{split}.{languages[0]}", f"{split}.{languages[1]}") for split in SPLITS}
+    languages = _languages(*mixture.corpora[0], source_language, target_language)
+    names: dict[str, tuple[str, ...]] = {
+        split: (f"{split}.{languages[0]}", f"{split}.{languages[1]}") for split in SPLITS
+    }
+    names["train"] += (ALIGNMENT,) if mixture.alignments else ()
     with Output(output) as folder:
         folder.refuse_to_overwrite([name for pair in names.values() for name in pair], inputs)
-        with Store(folder.workplace / "corpus") as store:
+        with Store(folder.workplace / "corpus", ["align"] if mixture.alignments else []) as store:
             ends: list[int] = []
-            found = _all_blocks(corpora, languages, store, ends)
+            found = _all_blocks(mixture, languages, store, ends)
             intake = take_in(found, store, limits=cleaning, form=cleaning.unicode, progress=progress)
             intake.ends = ends
         _refuse_undecodable(intake)
@@ -147,12 +159,11 @@ def _name(path: str | Path) -> str:
     return "stdin" if str(path) == "-" else str(path)
 
 
-def _all_blocks(
-    corpora: tuple[Files, ...], languages: tuple[str, str], store: Store, ends: list[int]
-) -> Iterator[Block]:
+def _all_blocks(mixture: Mixture, languages: tuple[str, str], store: Store, ends: list[int]) -> Iterator[Block]:
     """The blocks of each corpus in turn; `ends` gets how many pairs the store has after each."""
-    for pair in corpora:
-        yield from blocks(*pair, languages=languages)
+    for pair, alignment in zip_longest(mixture.corpora, mixture.alignments):
+        found = blocks(*pair, languages=languages)
+        yield from linked(found, alignment) if alignment is not None else found
         ends.append(store.count)
 
 
@@ -210,15 +221,15 @@ def _take_given(pair: Files, stem: Path, languages: tuple[str, str], cleaning: C
 
 
 def _write(
-    folder: Path, places: np.ndarray, parts: dict[str, Part], names: dict[str, tuple[str, str]], report: Report
+    folder: Path, places: np.ndarray, parts: dict[str, Part], names: dict[str, tuple[str, ...]], report: Report
 ) -> None:
     """Gives the files of all splits and the report their names inside the folder."""
     corpus = parts["train"].store
-    drawn: dict[int, tuple[Path, Path]] = {}
+    drawn: dict[int, tuple[Path, ...]] = {}
     for number, split in enumerate(SPLITS):
         if split not in names:
             continue
-        paths = folder / names[split][0], folder / names[split][1]
+        paths = tuple(folder / name for name in names[split])
         if parts[split].store is corpus:
             drawn[number] = paths
         else:

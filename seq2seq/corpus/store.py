@@ -1,4 +1,4 @@
-"""Clean pairs between the two passes: their texts in two files on disk, under 40 bytes a pair in memory.
+"""Clean pairs between the two passes: their texts in files on disk, under 40 bytes a pair in memory.
 
 It owns those files and columns; it does not know which pairs stay.
 """
@@ -51,14 +51,17 @@ class Store:
     """Writes pairs to `<stem>.source` and `<stem>.target`, and gives them back.
 
     Args:
-        stem: path of the two files without their endings.
+        stem: path of the files without their endings.
+        more: endings of files for what else goes with every pair, line by line.
     """
 
-    def __init__(self, stem: Path) -> None:
-        self.paths = (stem.with_name(stem.name + ".source"), stem.with_name(stem.name + ".target"))
+    def __init__(self, stem: Path, more: Sequence[str] = ()) -> None:
+        self.paths = tuple(stem.with_name(f"{stem.name}.{ending}") for ending in ("source", "target", *more))
         self._stack = ExitStack()
         self._files = [self._stack.enter_context(path.open("wb")) for path in self.paths]
-        self._starts = [(0, 0, 0)]  # of every few thousand pairs: the row, and where it begins in each file
+        self._starts = [
+            (0,) * (1 + len(self.paths))
+        ]  # of every few thousand pairs: the row, and where it begins in each file
         self._pairs = array("q")
         self._columns = tuple(array(code) for code in "IqqII")
 
@@ -73,12 +76,13 @@ class Store:
         """Pairs taken so far."""
         return self._starts[-1][0]
 
-    def add(self, texts: tuple[bytes, bytes], pairs: np.ndarray, columns: Columns) -> None:
-        """Takes pairs: both sides as UTF-8 with "\n" after every line, keys of the exact pairs, and the columns."""
+    def add(self, texts: Sequence[bytes], pairs: np.ndarray, columns: Columns) -> None:
+        """Takes pairs: what goes to each file as UTF-8, "\n" after every line, keys of the exact pairs, the columns."""
         for file, text in zip(self._files, texts, strict=True):
             file.write(text)
         row, *places = self._starts[-1]
-        self._starts.append((row + len(pairs), places[0] + len(texts[0]), places[1] + len(texts[1])))
+        ends = (place + len(text) for place, text in zip(places, texts, strict=True))
+        self._starts.append((row + len(pairs), *ends))
         for kept, new in zip((self._pairs, *self._columns), (pairs, *vars(columns).values()), strict=True):
             kept.frombytes(np.ascontiguousarray(new, dtype=kept.typecode).tobytes())
 
@@ -110,14 +114,14 @@ class Store:
                 first, *begins = self._starts[number]
                 _, *ends = self._starts[number + 1]
                 sides = []
-                for file, begin, end in zip((one, two), begins, ends, strict=True):
+                for file, begin, end in zip((one, two), begins[:2], ends[:2], strict=True):
                     file.seek(begin)
                     sides.append(file.read(end - begin).split(b"\n")[row - first].decode())
                 found[row] = (sides[0], sides[1])
         return found
 
-    def write(self, places: np.ndarray, files: Mapping[int, tuple[Path, Path]]) -> None:
-        """Writes every pair to the two files of its place; a place without files is left out."""
+    def write(self, places: np.ndarray, files: Mapping[int, tuple[Path, ...]]) -> None:
+        """Writes every pair to the files of its place, two or all; a place without files is left out."""
         with ExitStack() as stack:
             opened = {
                 place: tuple(stack.enter_context(path.open("wb")) for path in pair) for place, pair in files.items()
@@ -127,14 +131,14 @@ class Store:
                 for place, pair in opened.items():
                     mask = (here == place).tolist()
                     if any(mask):
-                        for file, lines in zip(pair, sides, strict=True):
+                        for file, lines in zip(pair, sides, strict=False):
                             file.write(b"\n".join([*compress(lines, mask), b""]))
 
-    def _blocks(self) -> Iterator[tuple[int, list[bytes], list[bytes]]]:
-        with Stream(self.paths[0]) as one, Stream(self.paths[1]) as two:
-            left, right = Lines(one), Lines(two)
-            while count := min(left.fill(ROWS), right.fill(ROWS), ROWS):
-                yield left.taken, left.take(count), right.take(count)
+    def _blocks(self) -> Iterator[tuple[int, *tuple[list[bytes], ...]]]:
+        with ExitStack() as stack:
+            sides = [Lines(stack.enter_context(Stream(path))) for path in self.paths]
+            while count := min(ROWS, *(lines.fill(ROWS) for lines in sides)):
+                yield sides[0].taken, *(lines.take(count) for lines in sides)
 
 
 @dataclass(frozen=True)
