@@ -24,15 +24,17 @@ class Links:
     batch tell which pieces a word has, however they were split in this epoch.
 
     Arguments:
-        words: the links of each pair, the number of a source word and that of a target word in turn, from 0.
+        words: the links of each pair, as `read` gives them: a source word and a target word in turn, from 0.
         tables: of the source and of the target vocabulary, True at pieces that begin a word, as `beginnings` gives it.
     """
 
     def __init__(self, words: Side, tables: tuple[np.ndarray, np.ndarray]) -> None:
         self._words, self._tables = words, tables
 
-    def __len__(self) -> int:
-        return len(self._words)
+    @property
+    def guided(self) -> int:
+        """Pairs that have links."""
+        return int(np.count_nonzero(self._words.lengths))
 
     @property
     def signature(self) -> Mapping[str, tf.TensorSpec]:
@@ -64,8 +66,19 @@ def word_numbers(ids: np.ndarray, table: np.ndarray) -> np.ndarray:
     return np.where((ids == PAD) | (ids == EOS), 0, np.cumsum(table[ids], axis=1))
 
 
+def read(lines: Sequence[str]) -> Side:
+    """Lines such as "0-0 1-2" as the numbers in them, one after the other.
+
+    >>> read(["0-0 1-2", "", "3-1"])
+    Side(ids=array([0, 0, 1, 2, 3, 1], dtype=int32), starts=array([0, 4, 4, 6]))
+    """
+    numbers = " ".join(lines).replace("-", " ")
+    ids = np.fromstring(numbers, np.int32, sep=" ") if numbers.strip() else np.zeros(0, np.int32)
+    return Side(ids, np.cumsum([0, *(2 * line.count("-") for line in lines)]))
+
+
 def links(
-    given: Sequence[Sequence[tuple[int, int]]],
+    given: Side,
     texts: tuple[Sequence[str], Sequence[str]],
     sides: tuple[Side, Side],
     tables: tuple[np.ndarray, np.ndarray],
@@ -76,7 +89,7 @@ def links(
     to look. Nor where the tokenizer sees other words than stand in the text, as it does around soft hyphens.
 
     Args:
-        given: for every pair its links, a source word and a target word each, from 0.
+        given: of every pair the links of words, as `read` gives them.
         texts: the clean sentences, one space between words.
         sides: the same sentences as pieces.
         tables: as for `Links`.
@@ -86,9 +99,9 @@ def links(
         words = np.fromiter((sentence.count(" ") + 1 for sentence in sentences), np.int64, len(sentences))
         seen = np.concatenate([[0], np.cumsum(table[side.ids])])
         useful &= (words > 1) & (words == np.diff(seen[side.starts]))
-    kept = [pair if keep else () for pair, keep in zip(given, useful.tolist(), strict=True)]
-    flat = np.array([number for pair in kept for link in pair for number in link], np.int32)
-    return Links(Side(flat, np.cumsum([0, *(2 * len(pair) for pair in kept)])), tables)
+    lengths = np.where(useful, given.lengths, 0)
+    kept = given.ids[np.repeat(useful, given.lengths)]
+    return Links(Side(kept, np.concatenate([[0], np.cumsum(lengths)])), tables)
 
 
 def cost(attention: tf.Tensor, linked: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
@@ -104,7 +117,7 @@ def cost(attention: tf.Tensor, linked: tf.Tensor, target: tf.Tensor) -> tf.Tenso
     Returns:
         (B, T) in nats, float32.
 
-    Source: Chen et al. 2016 (Guided Alignment Training for Topic-Aware Neural Machine Translation), equations 7 and 8;
+    Source: Chen et al. 2016 (Guided Alignment Training for Topic-Aware Neural Machine Translation);
     Mi, Wang and Ittycheriah 2016 (Supervised Attentions for Neural Machine Translation).
     """
     share = tf.cast(linked, tf.float32)

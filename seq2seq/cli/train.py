@@ -32,6 +32,10 @@ def train(
         list[float] | None,
         typer.Option("--weight", min=0.001, max=1000, help="How often an epoch the pairs of each --source are seen."),
     ] = None,
+    alignments: Annotated[
+        list[Path] | None,
+        typer.Option("--alignment", help="Links of the words of each --source, such as 0-0 1-2, to guide attention."),
+    ] = None,
     valid_source: shell.ValidSource = None,
     valid_target: shell.ValidTarget = None,
     test_source: shell.TestSource = None,
@@ -76,6 +80,7 @@ def train(
         raise UsageError("--dry-run shows a training that has not begun. Received: --dry-run and --resume")
     settings = _settings(configuration, assign or [])
     numbers = _seeds(seeds, settings, {"--dry-run": dry_run, "--budget": budget, "--gpus": gpus > 1})
+    _refuse_incomplete(len(sources or []), {"--target": targets, "--weight": weights, "--alignment": alignments})
     (source, target), *more = _corpora(sources or [], targets or [], weights or [], settings)
     if source is not None:
         _set_languages(settings, (source_lang, target_lang), source, target, told=init_from is None)
@@ -90,7 +95,9 @@ def train(
     if source is None and output.is_dir() and not pipeline.Run(first).config.exists():
         raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
     sets = valid_source, valid_target, test_source, test_target
-    files = pipeline.Files(source or Path("-"), target, *sets, parent=init_from, more=tuple(more))
+    files = pipeline.Files(
+        source or Path("-"), target, *sets, parent=init_from, more=tuple(more), alignments=tuple(alignments or [])
+    )
     limit = pipeline.Budget(seconds, begun) if seconds else None
     if dry_run:
         shell.show(str(pipeline.plan(files, settings=settings, budget=limit, say=_say)), as_json=False)
@@ -146,15 +153,18 @@ def _settings(path: Path | None, assign: list[str]) -> dict[str, Any]:
     return merged
 
 
+def _refuse_incomplete(sources: int, flags: dict[str, Any]) -> None:
+    for flag, given in flags.items():
+        if given and len(given) != sources:
+            raise UsageError(
+                f"{flag} must be given for each --source, or for none. Received: {len(given)}, for {sources}"
+            )
+
+
 def _corpora(
     sources: list[Path], targets: list[Path], weights: list[float], settings: dict[str, Any]
 ) -> list[tuple[Any, Path | None]]:
     """The corpora that were named, one at least; what they weigh goes to the settings."""
-    for flag, given in (("--target", targets), ("--weight", weights)):
-        if given and len(given) != len(sources):
-            raise UsageError(
-                f"{flag} must be given for each --source, or for none. Received: {len(given)}, for {len(sources)}"
-            )
     if weights:
         settings["corpus"] = {**settings.get("corpus", {}), "weights": weights}
     named: list[Any] = sources or [None]

@@ -41,6 +41,7 @@ def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
     return {
         "corpus": {"weights": ()},
         "training": {
+            "guided_attention": 0.0,
             "learning_rate": 1e-4,
             "final_learning_rate": 1e-5,
             "schedule": "cosine",

@@ -89,6 +89,8 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     """alpha of subword sampling: source sentences are split into pieces anew each epoch (Kudo 2018); 0 never does."""
     r_drop: Annotated[float, Meta(ge=0.0, le=20.0)] = 0.0
     """alpha of R-Drop: each pair is read twice a step, and its two predictions should agree; 0 reads it once."""
+    guided_attention: Annotated[float, Meta(ge=0.0, le=100.0)] = 0.0
+    """Weight of the loss that draws attention to given links of words; with alignments 0.5 unless said, else 0."""
     moving_average: Rate = 0.0
     """Decay a step of the moving average of the weights, which is then what is judged and kept; 0 keeps none."""
     average: Count = 5

@@ -9,13 +9,14 @@ It owns what happens to a corpus before a tokenizer sees it; it knows no tokens,
 
 from seq2seq.corpus.cleaning import Cleaning
 from seq2seq.corpus.errors import CorpusError, OutputError
-from seq2seq.corpus.preparation import Mixture, Prepared, prepare
+from seq2seq.corpus.preparation import ALIGNMENT, Mixture, Prepared, prepare
 from seq2seq.corpus.reading import languages_from, read
 from seq2seq.corpus.report import Example, Finding, Report
 from seq2seq.corpus.split import Holdout
 from seq2seq.corpus.text import normalise
 
 __all__ = [
+    "ALIGNMENT",
     "Cleaning",
     "CorpusError",
     "Example",

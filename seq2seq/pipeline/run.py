@@ -33,6 +33,8 @@ class Files:
     """A model folder to go on from."""
     more: tuple[tuple[Path, Path | None], ...] = ()
     """Further corpora to train on."""
+    alignments: tuple[Path, ...] = ()
+    """Of each corpus the links of words in Pharaoh format, or none at all."""
 
 
 @dataclass(frozen=True)

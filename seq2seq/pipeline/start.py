@@ -12,7 +12,7 @@ import msgspec
 
 from seq2seq import config, corpus
 from seq2seq.config import Config
-from seq2seq.pipeline import fitting, mixture, parent, vocabulary
+from seq2seq.pipeline import fitting, guiding, mixture, parent, vocabulary
 from seq2seq.pipeline.budget import Budget, rungs
 from seq2seq.pipeline.run import Files, PipelineError, Run, replace
 
@@ -24,6 +24,7 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
 
     With a budget, sizes and epochs that nobody asked for are those that end in time.
     """
+    settings = guiding.asked(files, settings)
     origin = parent.load(files.parent, settings) if files.parent else None
     inherited = [msgspec.to_builtins(origin.config), {"corpus": {"weights": ()}}] if origin else []
     asked = config.build(*inherited, dict(settings))
@@ -51,7 +52,9 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
 
 def _prepare(files: Files, run: Run, asked: Config) -> corpus.Report:
     wanted = asked.corpus
-    several = corpus.Mixture(((files.source, files.target), *files.more)) if files.more else None
+    several = None
+    if files.more or files.alignments:
+        several = corpus.Mixture(((files.source, files.target), *files.more), files.alignments)
     prepared = corpus.prepare(
         several or files.source,
         None if several else files.target,
