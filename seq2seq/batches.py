@@ -6,9 +6,9 @@ batches are for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +28,26 @@ class Batch(NamedTuple):
     """BOS and pieces, (B, T)."""
     target_out: np.ndarray
     """Pieces and EOS, (B, T)."""
+    hints: Mapping[str, np.ndarray] = {}  # noqa: RUF012
+    """What else a loss may ask for, by name; the first axis of each is B."""
+
+
+class Hint(Protocol):
+    """What else is known of every pair, such as what a teacher would say, batch by batch."""
+
+    @property
+    def signature(self) -> Mapping[str, tf.TensorSpec]:
+        """Shapes and types of what `of` gives, by name."""
+
+    def take(self, rows: np.ndarray) -> Hint:
+        """That of the pairs of these rows, in their order."""
+
+    def of(self, rows: np.ndarray, batch: Batch) -> Mapping[str, np.ndarray]:
+        """That of the pairs of these rows, which stand in this batch."""
+
+
+BARE: Any = Batch(*[tf.TensorSpec((None, None), tf.int32)] * 3, {})
+"""Shapes and types of a batch of pairs of which nothing else is known."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +88,24 @@ class Pairs:
 
     source: Side
     target: Side
+    hints: tuple[Hint, ...] = ()
 
     def __len__(self) -> int:
         return len(self.source)
 
+    @property
+    def signature(self) -> Batch:
+        """Shapes and types of the batches of these pairs."""
+        return Batch(*BARE[:3], {name: spec for hint in self.hints for name, spec in hint.signature.items()})
+
     def keep(self, chosen: np.ndarray) -> Pairs:
         """The pairs where `chosen` is True."""
-        return self if chosen.all() else Pairs(self.source.keep(chosen), self.target.keep(chosen))
+        return self if chosen.all() else self.take(np.flatnonzero(chosen))
 
     def take(self, rows: np.ndarray) -> Pairs:
         """The pairs of these rows, in their order; a row may stand there several times."""
-        return Pairs(self.source.take(rows), self.target.take(rows))
+        hints = tuple(hint.take(rows) for hint in self.hints)
+        return replace(self, source=self.source.take(rows), target=self.target.take(rows), hints=hints)
 
 
 def encode(sentences: Iterable[str], tokenizer: Tokenizer) -> Side:
@@ -137,14 +164,14 @@ def batch(pairs: Pairs, rows: np.ndarray) -> Batch:
     into[:, 1:] = out[:, :-1]
     into[:, 0] = BOS
     into[into == EOS] = PAD
-    return Batch(source, into, out)
+    bare = Batch(source, into, out)
+    return bare._replace(hints={name: block for hint in pairs.hints for name, block in hint.of(rows, bare).items()})
 
 
 def dataset(pairs: Pairs, rows: Sequence[np.ndarray]) -> tf.data.Dataset:
     """The planned batches in turn, made ready while the step before runs."""
-    spec = tf.TensorSpec((None, None), tf.int32)
     made = tf.data.Dataset.from_generator(
-        lambda: (batch(pairs, each) for each in rows), output_signature=Batch(spec, spec, spec)
+        lambda: (batch(pairs, each) for each in rows), output_signature=pairs.signature
     )
     return made.prefetch(4)
 

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq import batches
-from seq2seq.batches import Batch, Pairs
+from seq2seq.batches import BARE, Batch, Pairs
 
 GONE = (
     tf.errors.UnavailableError,
@@ -71,34 +71,32 @@ class Devices:
             yield
 
     def dataset(self, pairs: Pairs, plan: Sequence[np.ndarray]) -> tf.data.Dataset:
-        """The planned batches in turn: of each, the blocks of every device of this machine, one after the other."""
+        """The planned batches in turn: each one, or of each what every device of this machine gets."""
         if self.strategy is None:
             return batches.dataset(pairs, plan)
         places = range(self._first, self._first + self._local)
 
-        def blocks() -> Iterator[tuple[np.ndarray, ...]]:
+        def shares() -> Iterator[tuple[Batch, ...]]:
             for rows in plan:
-                yield sum((tuple(share(pairs, rows, place, self.replicas)) for place in places), ())
+                yield tuple(share(pairs, rows, place, self.replicas) for place in places)
 
-        spec = tf.TensorSpec((None, None), tf.int32)
-        return tf.data.Dataset.from_generator(blocks, output_signature=(spec,) * 3 * self._local).prefetch(4)
+        signature = (pairs.signature,) * self._local
+        return tf.data.Dataset.from_generator(shares, output_signature=signature).prefetch(4)
 
-    def function(self, each: Callable[..., Any]) -> Callable[..., Any]:
-        """Compiles what a device does with its share of a batch into what this machine does with its blocks.
+    def function(self, each: Callable[..., Any], signature: Batch = BARE) -> Callable[..., Any]:
+        """Compiles what a device does with its share of a batch into what this machine does with all of its shares.
 
         What it returns must be the same on all devices.
         """
-        spec = tf.TensorSpec((None, None), tf.int32)
         strategy = self.strategy
         if strategy is None:
-            return tf.function(each, input_signature=[spec] * 3, autograph=False)
+            return tf.function(each, input_signature=list(signature), autograph=False)
 
-        @tf.function(input_signature=[spec] * 3 * self._local, autograph=False)
-        def together(*blocks: tf.Tensor) -> Any:
+        @tf.function(input_signature=[signature] * self._local, autograph=False)
+        def together(*shares: Batch) -> Any:
             def one() -> Any:
                 context = tf.distribute.get_replica_context()
-                place = 3 * (int(tf.get_static_value(context.replica_id_in_sync_group)) - self._first)
-                return each(*blocks[place : place + 3])
+                return each(*shares[int(tf.get_static_value(context.replica_id_in_sync_group)) - self._first])
 
             return tf.nest.map_structure(lambda x: strategy.experimental_local_results(x)[0], strategy.run(one))
 

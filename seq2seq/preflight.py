@@ -76,7 +76,7 @@ def check(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None], 
         5. written to a file and read into another network, the weights give the same scores
 
     Arguments:
-        resolved: the configuration; dropout, smoothing and R-Drop are left out of it.
+        resolved: the configuration; dropout, smoothing and R-Drop are left out of it, as what is known beside the pairs is.
         pairs: what will be trained on.
         vocabularies: of source and target; None is one for both.
         seconds: most time for 1; a network too large for it need only be on its way.
@@ -92,7 +92,7 @@ def check(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None], 
 
 def _prove(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None], seconds: float) -> Report:
     begun = time.monotonic()
-    chosen = choose(pairs, resolved.training.seed)
+    chosen = choose(Pairs(pairs.source, pairs.target), resolved.training.seed)
     batch = batches.batch(chosen, np.arange(len(chosen)))
     config = msgspec.structs.replace(
         resolved.training,

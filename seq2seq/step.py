@@ -5,13 +5,14 @@ It owns what is minimised and what of several batches is one step; it does not k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from seq2seq import distribution
+from seq2seq import distribution, guidance
+from seq2seq.batches import BARE, Batch
 from seq2seq.config import TrainingConfig
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
@@ -19,8 +20,10 @@ from seq2seq.objective import divergence, smoothed_cross_entropy
 from seq2seq.optimizer import Gathered, MovingAverage
 
 
-def losses(model: Seq2Seq, batch: Sequence[tf.Tensor], config: TrainingConfig) -> tuple[tf.Tensor, tf.Tensor]:
+def losses(model: Seq2Seq, batch: Batch, config: TrainingConfig) -> tuple[tf.Tensor, tf.Tensor]:
     """Loss and negative log-likelihood of each piece of a `Batch` in training, (B, T).
+
+    Where links of words are given the loss of a piece is that of the piece and, weighted, that of where it looked.
 
     With R-Drop each pair is read twice, with other dropout, and the two predictions are drawn towards each other:
 
@@ -28,14 +31,17 @@ def losses(model: Seq2Seq, batch: Sequence[tf.Tensor], config: TrainingConfig) -
 
     Source: Liang et al. 2021 (R-Drop), equations 1 to 3, halved so that the learning rate means the same.
     """
-    source, before, target = (tf.concat([x, x], axis=0) for x in batch) if config.r_drop else batch
-    logits = model((source, before), training=True)
+    source, before, target, hints = tf.nest.map_structure(_twice, batch) if config.r_drop else batch
+    memory, state = model.encode(source, training=True)
+    logits, attention, _ = model.decode(before, state, memory, training=True)
     loss, likelihood = smoothed_cross_entropy(logits, target, config.label_smoothing)
+    if guidance.LINKS in hints:
+        loss += config.guided_attention * guidance.cost(attention, hints[guidance.LINKS], target)
     if not config.r_drop:
         return loss, likelihood
     loss, likelihood = (tf.add_n(tf.split(x, 2)) / 2 for x in (loss, likelihood))
     first, second = tf.split(logits, 2)
-    return loss + config.r_drop / 4 * divergence(first, second, batch[2]), likelihood
+    return loss + config.r_drop / 4 * divergence(first, second, batch.target_out), likelihood
 
 
 def step_function(
@@ -46,6 +52,7 @@ def step_function(
     average: MovingAverage | None = None,
     gathered: Gathered | None = None,
     devices: Devices | None = None,
+    signature: Batch = BARE,
 ) -> Callable[..., Any]:
     """One compiled training step: a `Batch` in; sums of loss and likelihood, tokens and gradient norm out.
 
@@ -54,7 +61,7 @@ def step_function(
     """
 
     def step(*batch):
-        gradients, sums = _gradients(model, batch, config)
+        gradients, sums = _gradients(model, Batch(*batch), config)
         if gathered is not None:
             gradients = gathered.mean(gradients, sums[-1])
         gradients, norm = tf.clip_by_global_norm(gradients, config.clip_norm)
@@ -63,25 +70,34 @@ def step_function(
             average.update(adam.iterations.value)
         return sums, norm
 
-    return (devices or Devices()).function(step)
+    return (devices or Devices()).function(step, signature)
 
 
 def gather_function(
-    model: Seq2Seq, config: TrainingConfig, gathered: Gathered, *, devices: Devices | None = None
+    model: Seq2Seq,
+    config: TrainingConfig,
+    gathered: Gathered,
+    *,
+    devices: Devices | None = None,
+    signature: Batch = BARE,
 ) -> Callable[..., Any]:
     """A compiled step that does not move: what the next step of `step_function` should count is `gathered`."""
 
     def gather(*batch):
-        gradients, sums = _gradients(model, batch, config)
+        gradients, sums = _gradients(model, Batch(*batch), config)
         gathered.add(gradients, sums[-1])
         return sums
 
-    return (devices or Devices()).function(gather)
+    return (devices or Devices()).function(gather, signature)
 
 
-def _gradients(model: Seq2Seq, batch: Sequence[tf.Tensor], config: TrainingConfig) -> tuple[list[tf.Tensor], tf.Tensor]:
+def _twice(x: tf.Tensor) -> tf.Tensor:
+    return tf.concat([x, x], axis=0)
+
+
+def _gradients(model: Seq2Seq, batch: Batch, config: TrainingConfig) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Gradients of the mean loss of a target piece; sums of loss and likelihood, and tokens. All over all devices."""
-    (tokens,) = distribution.total([tf.reduce_sum(tf.cast(tf.not_equal(batch[2], 0), tf.float32))])
+    (tokens,) = distribution.total([tf.reduce_sum(tf.cast(tf.not_equal(batch.target_out, 0), tf.float32))])
     with tf.GradientTape() as tape:
         loss, likelihood = losses(model, batch, config)
         total = tf.reduce_sum(loss) / tokens

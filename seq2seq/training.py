@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq import batches, checkpoint, divergence
-from seq2seq.batches import Pairs
+from seq2seq.batches import Batch, Pairs
 from seq2seq.config import TrainingConfig
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
@@ -29,6 +30,9 @@ from seq2seq.step import gather_function, step_function
 Evaluate = Callable[[Seq2Seq], dict[str, float]]
 
 LATEST = "latest.safetensors"
+
+STOP = threading.Event()
+"""Set where a training runs in another thread than the main one, it stops it as SIGTERM would."""
 
 
 class TrainingError(ValueError):
@@ -71,7 +75,7 @@ def valid_perplexity(model: Seq2Seq, pairs: Pairs, batch_tokens: int = 4000) -> 
         return tf.reduce_sum(nats)
 
     rows = batches.plan(pairs, batch_tokens)
-    nats = sum(float(likelihood(*batches.batch(pairs, each))) for each in rows)
+    nats = sum(float(likelihood(*batches.batch(pairs, each)[:3])) for each in rows)
     return perplexity(nats, int(pairs.target.lengths.sum()))
 
 
@@ -110,7 +114,7 @@ class Trainer:
         """Trains to the end of the schedule or until BLEU has not risen for `patience` epochs.
 
         Raises:
-            Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
+            Interrupted: SIGINT or SIGTERM came, or STOP is set; a checkpoint was written.
             TrainingError: the loss or the gradient is no longer a number, or the perplexity is far above its best.
             CheckpointError: a checkpoint does not fit.
             DistributionError: another machine is gone, or does not read the same files.
@@ -127,8 +131,8 @@ class Trainer:
         if resume and (self.folder / LATEST).exists():
             self._load()
         warm = -(-self.optimizer.schedule.warmup * self.config.epochs // steps)
-        step = self._step()
-        with _StopSignals() as stop, self.devices.watched():
+        step = self._step(train.signature)
+        with StopSignals() as stop, self.devices.watched():
             self.devices.check([steps, self.standing.epoch, self.standing.batch], "corpus and checkpoint")
             self.devices.spread(each for each in self.model.variables if each.path.endswith("seed_generator_state"))
             self.callbacks.on_train_begin({"epochs": self.config.epochs, "steps": planned * self.config.epochs})
@@ -145,7 +149,7 @@ class Trainer:
         """The mean of the weights after these epochs (from 1), which must be among the best that are kept."""
         return checkpoint.average([self._file(epoch) for epoch in epochs])
 
-    def _step(self) -> Callable[..., Any]:
+    def _step(self, signature: Batch) -> Callable[..., Any]:
         """Called with a batch and whether it ends a group of `accumulate`, as the last one of an epoch does too."""
         step = step_function(
             self.model,
@@ -154,10 +158,13 @@ class Trainer:
             average=self.average,
             gathered=self.gathered,
             devices=self.devices,
+            signature=signature,
         )
         if self.gathered is None:
             return lambda batch, ends: step(*batch)
-        gather = gather_function(self.model, self.config, self.gathered, devices=self.devices)
+        gather = gather_function(
+            self.model, self.config, self.gathered, devices=self.devices, signature=signature
+        )
         return lambda batch, ends: step(*batch) if ends else (gather(*batch), None)
 
     def _lower(self, warm: int) -> None:
@@ -171,7 +178,7 @@ class Trainer:
     def _plan(self, pairs: Pairs, epoch: int) -> list[np.ndarray]:
         return batches.plan(pairs, self.config.batch_tokens, seed=batches.epoch_seed(self.config.seed, epoch))
 
-    def _epoch(self, step, train: Pairs, stop: _StopSignals) -> None:
+    def _epoch(self, step, train: Pairs, stop: StopSignals) -> None:
         now = self.standing
         train = self.resample(now.epoch) if self.resample else train
         plan = self._plan(train, now.epoch)
@@ -195,7 +202,7 @@ class Trainer:
             self.callbacks.on_train_batch_end(
                 now.batch - 1, logs | {"gradient_norm": norm, "tokens": sums[2], "seconds": now.seconds}
             )
-            if self.devices.any(stop.asked):
+            if self.devices.any(stop.asked or STOP.is_set()):
                 self._save()
                 self.devices.part()
                 raise Interrupted
@@ -264,14 +271,14 @@ class Trainer:
         self.standing = Standing(**state)
 
 
-class _StopSignals:
+class StopSignals:
     """While entered, the first SIGINT or SIGTERM only sets `asked`; the next one acts as usual."""
 
     def __init__(self) -> None:
         self.asked = False
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> _StopSignals:
+    def __enter__(self) -> StopSignals:
         try:
             self._before = {each: signal.signal(each, self._ask) for each in (signal.SIGINT, signal.SIGTERM)}
         except ValueError:  # not in the main thread: whoever runs us handles signals

@@ -5,6 +5,7 @@ It owns which pairs are left out and how sides are encoded; it does not know the
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from seq2seq import batches, precision
 from seq2seq.batches import Pairs
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
-from seq2seq.pipeline import mixture
+from seq2seq.pipeline import guiding, mixture
 from seq2seq.pipeline.run import Run
 from seq2seq.splits import Splits
 from seq2seq.tokenizer import Tokenizer
@@ -41,7 +42,7 @@ def encode(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> 
 
     def drawn(epoch: int) -> Pairs:
         seed = batches.epoch_seed(wanted.seed, epoch)
-        pairs = Pairs(splits.draw(seed), kept.target) if splits else kept
+        pairs = dataclasses.replace(kept, source=splits.draw(seed)) if splits else kept
         return pairs if weights is None else pairs.take(mixture.rows(weights[chosen], seed))
 
     return kept, valid, drawn
@@ -61,7 +62,7 @@ def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> t
     def pairs(sentences: Sequence[Sequence[str]]) -> Pairs:
         return Pairs(*(batches.encode(side, tokenizer) for side, tokenizer in zip(sentences, sides, strict=True)))
 
-    everything, wanted = pairs(texts), resolved.training
+    everything, wanted = guiding.guided(run, resolved, sides, pairs(texts), say=say), resolved.training
     chosen = batches.within(everything, wanted.max_tokens)
     kept = everything.keep(chosen)
     if len(kept) < len(everything):

@@ -89,7 +89,7 @@ def pace(model: Seq2Seq, pairs: Pairs, resolved: Config, *, clock: Clock = time.
     adam = optimizer.adam(config, len(plan) * config.epochs)
     adam.build(model.trainable_variables)
     average = MovingAverage(model.trainable_variables, config.moving_average) if config.moving_average else None
-    step = step_function(model, adam, config, average=average)
+    step = step_function(model, adam, config, average=average, signature=pairs.signature)
     made = itertools.cycle(plan)
     seconds: list[float] = []
     pieces: list[float] = []
