@@ -28,13 +28,16 @@ ROWS = {
     "explanation": "",
     "report": "config evaluation",
     "allocation": "",
-    "attention": "",
+    "linear": "",
+    "attention": "linear",
     "checkpoint": "",
     "divergence": "",
     "progress": "",
+    "offsets": "tokenizer",
     "batches": "tokenizer config",
     "splits": "batches tokenizer",
     "guidance": "batches tokenizer",
+    "teacher": "batches tokenizer",
     "encoder": "lstm",
     "decoder": "lstm attention",
     "model": "config lstm encoder decoder attention",
@@ -42,14 +45,15 @@ ROWS = {
     "optimizer": "config objective",
     "precision": "",
     "distribution": "batches",
-    "step": "batches guidance config model objective optimizer distribution",
+    "step": "batches guidance teacher config model objective optimizer distribution",
     "training": "config batches model objective optimizer checkpoint divergence distribution step",
     "preflight": "batches config model optimizer precision step checkpoint",
     "bundle": "config",
     "card": "config bundle",
-    "inference": "config model ensemble search lstm bundle",
+    "flow": "linear lstm attention encoder decoder",
+    "inference": "config model ensemble flow search lstm bundle",
     "engine": "bundle config inference",
-    "translator": "engine tokenizer config explanation",
+    "translator": "engine tokenizer offsets config explanation",
     "distillation": "config translator evaluation",
     "export": "config inference bundle tokenizer",
     "release": "config bundle card evaluation translator inference export",
@@ -204,7 +208,8 @@ def test_importing_is_silent_and_loads_nothing_heavy(module: str) -> None:
     assert (result.stdout, result.stderr) == ("\n", ""), "stdout names what was loaded"
 
 
-DISTRIBUTIONS = {"yaml": "pyyaml"}  # where the name to import is not the name to install
+# Where the name to import is not the name to install.
+DISTRIBUTIONS = {"yaml": "pyyaml", "markdown_it": "markdown_it_py"}
 OWN = {"seq2seq", "compression"}  # the second is Python 3.14's
 
 

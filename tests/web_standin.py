@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from seq2seq.config import Config
-from seq2seq.explanation import Explanation
+from seq2seq.explanation import Cells, Explanation
 from seq2seq.translator import Candidate, Translation
 
 WORDS = {
@@ -40,7 +40,9 @@ class Translator:
         self.source_language, self.target_language = languages
         self.searches: list[object] = []
 
-    def __call__(self, text, *, search=None):
+    def __call__(self, text, *, search=None, terms=None):
+        if not isinstance(text, str):
+            return [self(each, search=search, terms=terms) for each in text]
         self.searches.append(search)
         if "slowly" in text:
             print("translating slowly", file=sys.stderr, flush=True)
@@ -61,19 +63,19 @@ class Translator:
             self.engine_name,
         )
 
-    def explain(self, text, *, search=None):
+    def explain(self, text, *, search=None, terms=None, cells=False):
         source, target = [*pieces(text), "</s>"], [*pieces(self._words(text)), "</s>"]
         steps, rows, units = len(source), len(target), 40
         distance = np.abs(np.arange(rows)[:, None] * steps / rows - np.arange(steps))
         attention = np.exp(-distance)
         attention /= attention.sum(axis=1, keepdims=True)
         noise = np.random.default_rng(steps)
-        cells = noise.uniform(0, 1, (1, 2, 6, steps, units)).astype(np.float32)
-        cells[:, :, 4] = np.cumsum(noise.normal(0, 0.5, (1, 2, steps, units)), axis=2)
+        encoder = noise.uniform(0, 1, (1, 2, 6, steps, units)).astype(np.float32)
+        encoder[:, :, 4] = np.cumsum(noise.normal(0, 0.5, (1, 2, steps, units)), axis=2)
         return Explanation(
             text=text, translation=self._words(text), score=-0.1, engine=self.engine_name, source=tuple(source),
             target=tuple(target), log_probs=-noise.uniform(0, 1, rows), entropy=np.zeros(rows), attention=attention,
-            alternatives=(), encoder=cells, decoder=np.zeros((1, 6, rows, 2)),
+            alternatives=(), cells=Cells(encoder, np.zeros((1, 6, rows, 2))) if cells else None,
         )  # fmt: skip
 
     def _words(self, text):

@@ -18,6 +18,7 @@ CODES = {
     "TermsError": USAGE,
     "DataError": BAD_DATA,
     "CorpusError": BAD_DATA,
+    "DocumentError": BAD_DATA,
     "TokenizerError": BAD_DATA,
     "TranslationError": BAD_DATA,
     "BundleError": NO_MODEL,
@@ -26,7 +27,11 @@ CODES = {
 }
 
 TRAIN = ("tensorflow", "keras", "tensorflow_text", "safetensors", "sacrebleu", "tensorboard", "matplotlib", "zstandard")
-EXTRAS = {**dict.fromkeys(TRAIN, "train"), **dict.fromkeys(("gradio", "fastapi", "uvicorn"), "app")}
+EXTRAS = {
+    **dict.fromkeys(TRAIN, "train"),
+    **dict.fromkeys(("gradio", "fastapi", "uvicorn"), "app"),
+    "ray": "ray",
+}
 
 
 class UsageError(ValueError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seq2seq.cli import errors, shell, streams
+from seq2seq.cli import documents, errors, shell, streams
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def translate(
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Print the score and a tab before each.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each line.")] = False,
+    file: documents.File = None,
+    column: documents.Column = None,
+    encoding: documents.Encoding = None,
     beam: shell.Beam = None,
     greedy: shell.Greedy = False,
     length_penalty: shell.LengthPenalty = None,
@@ -61,6 +64,9 @@ def translate(
     """Translate text, line by line. One line in, one line out; blank lines stay."""
     given = locals()
     flags, terms = shell.search_flags(given), shell.terms(given)
+    if documents.wanted(given):
+        documents.translate(given, flags, terms)
+        return
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads)
     search = shell.search_config(translator, flags)

@@ -1,0 +1,158 @@
+"""HTML and XHTML: the text between tags; every tag, attribute, comment and script stays as it is written.
+
+It knows elements; it knows neither encodings nor translators.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+from seq2seq.documents.inline import Token, nest, render
+from seq2seq.documents.units import Element, Node, Part, Unit, has_words, hold, reflow, text_of
+
+_INLINE = (
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr q s samp small span strike"
+    " strong sub sup time tt u var wbr svg math"
+)
+INLINE = frozenset(_INLINE.split())
+"""Elements that stand inside a sentence; any other ends it."""
+_KEPT = "script style code pre textarea kbd samp var svg math template noscript"
+KEPT = frozenset(_KEPT.split())
+"""Elements whose text is no language."""
+_VOID = "area base br col embed hr img input link meta param source track wbr"
+VOID = frozenset(_VOID.split())
+_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)""", re.IGNORECASE)
+_XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([\w-]+)""")
+
+
+def charset(data: bytes) -> str | None:
+    """The encoding that the page names."""
+    found = _XML_ENCODING.search(data[:200]) or _CHARSET.search(data[:4096])
+    return found[1].decode("ascii") if found else None
+
+
+def page(text: str) -> Iterator[Part]:
+    """Its paragraphs, headings, cells, titles."""
+    events = _Events(text).events
+    ends = [event.start for event in events[1:]] + [len(text)]
+    if events and events[0].start:
+        yield text[: events[0].start]
+    waiting: list[Token] = []
+    kept: list[str] = []  # names of the open elements whose text stays, the outermost first
+    for event, end in zip(events, ends, strict=True):
+        raw = text[event.start : end]
+        if kept:
+            waiting[-1] = Token("atom", waiting[-1].raw + raw)
+            if event.kind == "open" and event.name == kept[0]:
+                kept.append(event.name)
+            elif event.kind == "close" and event.name == kept[0]:
+                kept.pop()
+        elif event.kind == "open" and event.keeps:
+            if event.name not in INLINE:
+                yield from _paragraph(waiting)
+                waiting = []
+            waiting.append(Token("atom", raw))
+            kept = [event.name]
+        elif event.kind in ("open", "close", "atom") and event.name not in INLINE and event.name:
+            yield from _paragraph(waiting)
+            waiting = []
+            yield raw
+        else:
+            waiting.append(Token(event.kind, raw, event.name))
+    yield from _paragraph(waiting)
+
+
+@dataclass(frozen=True)
+class _Event:
+    kind: str
+    start: int
+    name: str = ""
+    keeps: bool = False
+
+
+class _Events(HTMLParser):
+    """What the parser of the standard library finds, with the place where each begins."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=False)
+        self.events: list[_Event] = []
+        self._lines = [0]
+        for found in re.finditer("\n", text):
+            self._lines.append(found.end())
+        self.feed(text)
+        self.close()
+
+    def _add(self, kind: str, name: str = "", keeps: bool = False) -> None:
+        line, column = self.getpos()
+        self.events.append(_Event(kind, self._lines[line - 1] + column, name, keeps))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        keeps = tag in KEPT or values.get("translate") == "no" or "notranslate" in (values.get("class") or "").split()
+        self._add("atom" if tag in VOID else "open", tag, keeps and tag not in VOID)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._add("atom", tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._add("close", tag)
+
+    def handle_data(self, data: str) -> None:
+        self._add("text")
+
+    def handle_entityref(self, name: str) -> None:
+        self._add("text")
+
+    def handle_charref(self, name: str) -> None:
+        self._add("text")
+
+    def handle_comment(self, data: str) -> None:
+        self._add("atom")
+
+    def handle_decl(self, decl: str) -> None:
+        self._add("atom", "!doctype")
+
+    def handle_pi(self, data: str) -> None:
+        self._add("atom", "?pi")
+
+    def unknown_decl(self, data: str) -> None:
+        self._add("atom")
+
+
+def _paragraph(tokens: Sequence[Token]) -> list[Part]:
+    raw = "".join(token.raw for token in tokens)
+    nodes = nest(Token("text", html.unescape(token.raw)) if token.kind == "text" else token for token in tokens)
+    if not has_words(text_of(nodes)):
+        return [raw] if raw else []
+    start, end = len(raw) - len(raw.lstrip()), len(raw.rstrip())
+    shown = "".join(token.raw if token.kind == "text" else hold(token.raw) for token in tokens)
+    lines = shown[start:end].split("\n")
+    indents = ["", *(line[: len(line) - len(line.lstrip())] for line in lines[1:])]
+    ending = "\r\n" if "\r\n" in raw else "\n"
+    flat = _flat(nodes)
+
+    def write(translated: tuple[Node, ...]) -> str:
+        texts = reflow(render(translated, _escape, held=True), [len(line.strip()) for line in lines])
+        done = ending.join((indent + text).rstrip() for indent, text in zip(indents, texts, strict=True))
+        return raw[:start] + done + raw[end:]
+
+    return [Unit(flat, write)]
+
+
+def _flat(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Line breaks are spaces in HTML."""
+    found: list[Node] = []
+    for node in nodes:
+        if isinstance(node, str):
+            found.append(re.sub(r"[\r\n\t]", " ", node))
+        else:
+            found.append(Element(node.payload, _flat(node.children)) if isinstance(node, Element) else node)
+    return tuple(found)
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False).replace("\u00a0", "&nbsp;")

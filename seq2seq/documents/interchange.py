@@ -1,0 +1,54 @@
+"""XLIFF: a target for each source that has none, its placeholders and tags inside it.
+
+It knows XLIFF 1.2 and 2; it knows neither files nor translators.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from seq2seq.documents.trees import fill, local, mixed, unit
+from seq2seq.documents.units import Node, Unit
+
+_INSIDE = {"g", "mrk", "pc"}
+"""Elements around text of the same sentence; any other stands for code."""
+
+
+def xliff(tree: Any, language: str) -> Iterator[Unit]:
+    """Units and segments without a target, or with an empty one, that are not marked translate="no".
+
+    Arguments:
+        tree: of the file.
+        language: put where the file does not say what its targets are in.
+    """
+    for holder in tree.iter("{*}trans-unit", "{*}segment"):
+        source, target = holder.find("{*}source"), holder.find("{*}target")
+        refused = next((e.get("translate") for e in (holder, *holder.iterancestors()) if e.get("translate")), "yes")
+        if source is None or refused == "no" or (target is not None and (len(target) or (target.text or "").strip())):
+            continue
+        copied = copy.deepcopy(source)
+        nodes = mixed(copied, inside=lambda child: local(child) in _INSIDE)
+        yield from unit(nodes, functools.partial(_put, source, target, language))
+
+
+def _put(source: Any, target: Any, language: str, nodes: tuple[Node, ...]) -> None:
+    if target is None:
+        target = source.makeelement(source.tag[: source.tag.rindex("}") + 1 if "}" in source.tag else 0] + "target")
+        target.tail = source.tail
+        source.addnext(target)
+        source.tail, target.tail = target.tail, source.tail
+    fill(target, nodes)
+    root = source.getroottree().getroot()
+    if root.get("version", "").startswith("2"):
+        _say(root, "trgLang", language)
+    else:
+        for file in source.iterancestors("{*}file"):
+            _say(file, "target-language", language)
+
+
+def _say(element: Any, name: str, language: str) -> None:
+    if language and not element.get(name):
+        element.set(name, language)

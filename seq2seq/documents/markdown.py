@@ -1,0 +1,159 @@
+"""Markdown: the text of paragraphs, headings, lists and tables; code, links, HTML and front matter stay.
+
+It knows what markdown-it says about lines, and marks inside them; it knows neither encodings nor translators.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from seq2seq.documents.inline import Token, nest, render
+from seq2seq.documents.units import Element, Node, Part, Unit, has_words, reflow, text_of
+
+_FRONT = re.compile(r"\ufeff?---[ \t]*\r?\n.*?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
+_MARK = re.compile(
+    r"""(?P<task>^\[[ xX]\](?=\s))
+    | (?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)) | (?P<math>\$\$?[^$\s](?:[^$]*[^$\s])?\$\$?(?!\w))
+    | (?P<image>!\[[^\[\]]*\](?:\([^()\s]*(?:\s+"[^"]*")?\)|\[[^\[\]]*\])) | (?P<auto><[^<>\s][^<>]*>)
+    | (?P<escape>\\[!-/:-@\[-`{-~]) | (?P<note>\[\^[^\[\]]+\]) | (?P<open>\[(?=[^\[\]]*\](?:\(|\[)))
+    | (?P<close>\](?:\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^\[\]]*\])) | (?P<stress>\*{1,3}|(?<!\w)_{1,3}|_{1,3}(?!\w)|~~)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_CELL = re.compile(r"((?:\\.|`[^`]*`|[^|\\`])+)")
+
+
+def text(content: str) -> Iterator[Part]:
+    """A Markdown file.
+
+    Raises:
+        ImportError: markdown-it-py is not installed.
+    """
+    from markdown_it import MarkdownIt
+
+    front = _FRONT.match(content)
+    start = front.end() if front else 0
+    yield content[:start]
+    body = content[start:]
+    lines = list(io.StringIO(body, newline=""))
+    tokens = (
+        MarkdownIt("commonmark").enable("table").parse("".join(re.sub(r"\r?\n$|\r$", "\n", line) for line in lines))
+    )
+    place = 0
+    for first, end, contents in _runs(tokens):
+        if first < place:
+            continue
+        yield from lines[place:first]
+        yield from _table(lines[first:end]) if contents is None else _paragraph(lines[first:end], contents)
+        place = end
+    yield from lines[place:]
+
+
+def _runs(tokens: Sequence[Any]) -> Iterator[tuple[int, int, list[str] | None]]:
+    """Lines that hold text: the first, the one behind the last, and the text of each; None for a table."""
+    depth = 0
+    for token in tokens:
+        if token.type == "table_open":
+            depth += 1
+            yield token.map[0], token.map[1], None
+        elif token.type == "table_close":
+            depth -= 1
+        elif token.type == "inline" and not depth and token.map:
+            yield token.map[0], token.map[1], token.content.split("\n")
+
+
+def _paragraph(lines: list[str], contents: list[str]) -> list[Part]:
+    """Text of several lines, with what stands before and behind it in each: bullets, quotation marks, hashes."""
+    frames = []
+    for line, content in zip(lines, contents, strict=False):
+        place = line.find(content)
+        if place < 0:
+            return list(lines)
+        frames.append((line[:place], line[place + len(content) :]))
+    rest = lines[len(contents) :]  # the underline of a heading
+    hard = [number for number, line in enumerate(contents) if line.endswith(("  ", "\\"))]
+    if hard and hard[-1] < len(contents) - 1:
+        cut = hard[0] + 1
+        return _paragraph(lines[:cut], contents[:cut]) + _paragraph(lines[cut:], contents[cut:])
+    return [*_unit(contents, frames), *rest]
+
+
+def _unit(contents: list[str], frames: list[tuple[str, str]], escape: Callable[[str], str] | None = None) -> list[Part]:
+    nodes = nest(_tokens(" ".join(contents)))
+    if not has_words(text_of(nodes)):
+        return ["".join(before + content + after for (before, after), content in zip(frames, contents, strict=True))]
+
+    def write(translated: tuple[Node, ...]) -> str:
+        texts = reflow(
+            render(_without_empty_stress(translated), escape or _escape, held=True),
+            [len(content) for content in contents],
+            filler="\u00a0",
+        )
+        return "".join(before + text + after for (before, after), text in zip(frames, texts, strict=True))
+
+    return [Unit(nodes, write)]
+
+
+def _table(lines: list[str]) -> Iterator[Part]:
+    for number, line in enumerate(lines):
+        content = line.rstrip("\r\n")
+        if number == 1:
+            yield line
+            continue
+        for cell in _CELL.split(content):
+            core = cell.strip()
+            start = cell.index(core)
+            yield from _unit([core], [(cell[:start], cell[start + len(core) :])], _escape_cell) if core else [cell]
+        yield line[len(content) :]
+
+
+def _tokens(content: str) -> Iterator[Token]:
+    place = 0
+    stress: list[str] = []
+    for found in _MARK.finditer(content):
+        yield Token("text", content[place : found.start()])
+        place = found.end()
+        raw = found[0]
+        if found["escape"]:
+            yield Token("text", raw[1:])
+        elif found["open"]:
+            yield Token("open", raw, "[")
+        elif found["close"]:
+            yield Token("close", raw, "[")
+        elif found["stress"]:
+            spaced = (
+                content[: found.start()][-1:].isspace() or not found.start(),
+                content[place : place + 1].isspace(),
+            )
+            if raw in stress and not spaced[0]:
+                stress.remove(raw)
+                yield Token("close", raw, raw)
+            elif not spaced[1] and place < len(content):
+                stress.append(raw)
+                yield Token("open", raw, raw)
+            else:
+                yield Token("atom", raw)
+        else:
+            yield Token("atom", raw)
+    yield Token("text", content[place:])
+
+
+def _without_empty_stress(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Stars around nothing would be stars."""
+    return tuple(
+        node
+        for node in nodes
+        if not isinstance(node, Element) or node.payload[0].startswith("[") or text_of([node]).strip()
+    )
+
+
+def _escape_cell(text: str) -> str:
+    return _escape(text).replace("|", "\\|")
+
+
+def _escape(text: str) -> str:
+    """Signs that would be markup."""
+    return re.sub(r"[*`]|(?<!\w)_|_(?!\w)|\](?=[(\[])|<(?=[A-Za-z/!?])", lambda found: "\\" + found[0], text)

@@ -1,0 +1,118 @@
+"""Captions of SRT and WebVTT: the text of each is translated, as many lines as before; time codes stay.
+
+It knows captions; it knows neither encodings nor translators.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from seq2seq.documents.files import Lines
+from seq2seq.documents.inline import Token, nest, render
+from seq2seq.documents.units import DocumentError, Node, Part, Unit, has_words, reflow, text_of
+
+_TIMES = re.compile(
+    r"\s*(?:\d+:)?\d{1,2}:\d{2}[,.]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d{2}[,.]\d{1,3}(?:\s.*)?", re.DOTALL
+)
+_MARKUP = re.compile(r"<(?P<close>/)?(?P<name>[A-Za-z]+)[^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
+_SPEAKER = re.compile(r"\s*[-–—]\s*\S")
+_ASIDE = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
+_FILLER = "\u00a0"
+
+
+def srt(lines: Lines) -> Iterator[Part]:
+    """A number, the times, the text, a blank line."""
+    yield from _captions(lines, escape=str, unescape=str, headed=False)
+
+
+def vtt(lines: Lines) -> Iterator[Part]:
+    """A first line WEBVTT; notes, styles and regions stay."""
+    yield from _captions(lines, escape=lambda text: html.escape(text, quote=False), unescape=html.unescape, headed=True)
+
+
+def _captions(
+    lines: Lines, *, escape: Callable[[str], str], unescape: Callable[[str], str], headed: bool
+) -> Iterator[Part]:
+    found = False
+    for number, block in _blocks(lines):
+        times = next((place for place, line in enumerate(block) if "-->" in line), None)
+        if number == 1 and headed:
+            if not block[0].startswith("WEBVTT"):
+                raise DocumentError.at("The first line of a WebVTT file must be WEBVTT", lines.path, 1)
+            yield from block if times is None else block[: times + 1]
+            block = [] if times is None else block[times + 1 :]
+        elif times is None and (_ASIDE.match(block[0]) or not found):
+            if not headed and any(map(has_words, block)):
+                raise DocumentError.at("A caption must begin with its times", lines.path, number)
+            yield from block
+            block = []
+        elif times is not None:
+            if not _TIMES.fullmatch(block[times]):
+                must = "The times of a caption must look like 00:00:01,000 --> 00:00:02,500"
+                raise DocumentError.at(must, lines.path, number + times, repr(block[times].strip()[:40]))
+            found = True
+            yield from block[: times + 1]
+            block = block[times + 1 :]
+        for group in _speeches(block):
+            yield from _speech(group, escape, unescape)
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Lines without a blank one between, with the blank ones behind them, and the number of the first."""
+    block: list[str] = []
+    first = ended = 0
+    for number, line in enumerate(lines, start=1):
+        if ended and line.strip():
+            yield first, block
+            block, ended = [], 0
+        first = first if block else number
+        ended = ended or not line.strip()
+        block.append(line)
+    if block:
+        yield first, block
+
+
+def _speeches(block: Sequence[str]) -> Iterator[list[str]]:
+    """Lines that are one text; a dash begins the words of another speaker, and blank lines stand alone."""
+    group: list[str] = []
+    for line in block:
+        if group and (not line.strip() or _SPEAKER.match(_MARKUP.sub("", line))):
+            yield group
+            group = []
+        group.append(line)
+        if not line.strip():
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _speech(group: list[str], escape: Callable[[str], str], unescape: Callable[[str], str]) -> list[Part]:
+    bare = [line.rstrip("\r\n") for line in group]
+    ends = [line[len(text) :] for line, text in zip(group, bare, strict=True)]
+    nodes = nest(_tokens(" ".join(bare), unescape))
+    if not has_words(text_of(nodes)):
+        return list(group)
+    start = re.match(r"\s*[-–—]\s*", bare[0])
+    dash = start[0] if start else ""
+    if dash and isinstance(nodes[0], str):
+        nodes = (nodes[0][len(dash) :], *nodes[1:])
+    lengths = [len(text_of(nest(_tokens(line, unescape)))) for line in bare]
+
+    def write(translated: tuple[Node, ...]) -> str:
+        texts = reflow(render(translated, escape, held=True), lengths, filler=_FILLER)
+        return dash + "".join(text + end for text, end in zip(texts, ends, strict=True))
+
+    return [Unit(nodes, write)]
+
+
+def _tokens(text: str, unescape: Callable[[str], str]) -> Iterator[Token]:
+    place = 0
+    for tag in _MARKUP.finditer(text):
+        yield Token("text", unescape(text[place : tag.start()]))
+        kind = "atom" if not tag["name"] else "close" if tag["close"] else "open"
+        yield Token(kind, tag[0], (tag["name"] or "").lower())
+        place = tag.end()
+    yield Token("text", unescape(text[place:]))

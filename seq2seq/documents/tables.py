@@ -1,0 +1,125 @@
+"""Plain text, TSV and CSV: lines, or cells of chosen columns, with every quotation mark and separator kept.
+
+It knows rows and columns; it knows neither encodings nor translators.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from seq2seq.documents.files import MAX_LINE, Lines
+from seq2seq.documents.units import DocumentError, Part, Unit, has_words, plain
+
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+
+
+def text(lines: Lines) -> Iterator[Part]:
+    """Each line is a unit."""
+    for line in lines:
+        content = line.rstrip("\r\n")
+        yield from _cell(content)
+        yield line[len(content) :]
+
+
+def tab_separated(lines: Lines, columns: Sequence[str] = ()) -> Iterator[Part]:
+    """Cells of columns; there are no quotation marks."""
+    chosen: Columns | None = None
+    for line in lines:
+        content = line.rstrip("\r\n")
+        cells = content.split("\t")
+        if chosen is None:
+            chosen = Columns(columns, cells, lines)
+            if chosen.named:
+                yield line
+                continue
+        for index, cell in enumerate(cells):
+            if index:
+                yield "\t"
+            yield from _cell(cell) if index in chosen.indices else [cell]
+        yield line[len(content) :]
+
+
+def comma_separated(lines: Lines, columns: Sequence[str] = ()) -> Iterator[Part]:
+    """Cells of columns; the separator is what the first line has most of: comma, semicolon, tab or bar."""
+    chosen: Columns | None = None
+    separator = ","
+    for row in _rows(lines):
+        content = row.rstrip("\r\n")
+        if chosen is None:
+            bare = _QUOTED.sub("", content)
+            separator = max(",;\t|", key=bare.count)
+        cells = _fields(content, separator)
+        if chosen is None:
+            chosen = Columns(columns, [_unquoted(cell) for cell in cells], lines)
+            if chosen.named:
+                yield row
+                continue
+        for index, cell in enumerate(cells):
+            if index:
+                yield separator
+            yield from _field(cell, separator) if index in chosen.indices else [cell]
+        yield row[len(content) :]
+
+
+class Columns:
+    """Which columns are translated: numbers from 1, or names in the first line, which then stays.
+
+    Raises:
+        DocumentError: there is no such column.
+    """
+
+    def __init__(self, wanted: Sequence[str], first: Sequence[str], lines: Lines) -> None:
+        names = [cell.strip() for cell in first]
+        numbers = [int(name) for name in wanted if name.isascii() and name.isdecimal() and name not in names]
+        self.named = len(numbers) < len(wanted)
+        self.indices = {number - 1 for number in numbers} or (set() if wanted else {0})
+        for name in wanted:
+            if name in names:
+                self.indices.add(names.index(name))
+            elif not (name.isascii() and name.isdecimal()) or not 1 <= int(name) <= len(names):
+                must = f"A column must be a number from 1 to {len(names)}, or a name in the first line"
+                raise DocumentError.at(must, lines.path, reason=repr(name))
+
+
+def _rows(lines: Lines) -> Iterator[str]:
+    """Lines joined where a line break stands between quotation marks."""
+    row, start = "", 0
+    for line in lines:
+        start = start if row else lines.count
+        row += line
+        if row.count('"') % 2 == 0:
+            yield row
+            row = ""
+        elif len(row) > MAX_LINE:
+            break
+    if row:
+        raise DocumentError.at("A quotation mark of a CSV file must have its partner", lines.path, start)
+
+
+def _fields(content: str, separator: str) -> list[str]:
+    """The fields as they are written."""
+    return re.findall(rf'(?:^|(?<={re.escape(separator)}))((?:"(?:[^"]|"")*"|[^{re.escape(separator)}"]|")*)', content)
+
+
+def _unquoted(field: str) -> str:
+    bare = field.strip()
+    return bare[1:-1].replace('""', '"') if _QUOTED.fullmatch(bare) else field
+
+
+def _field(field: str, separator: str) -> list[Part]:
+    content = _unquoted(field)
+    if not has_words(content):
+        return [field]
+    quoted = content != field
+
+    def write(translated: str) -> str:
+        if quoted or any(mark in translated for mark in (separator, '"', "\n", "\r")):
+            return '"' + translated.replace('"', '""') + '"'
+        return translated
+
+    return [Unit((content,), plain(write))]
+
+
+def _cell(content: str) -> list[Part]:
+    return [Unit((content,), plain(str)) if has_words(content) else content]
