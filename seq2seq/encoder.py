@@ -28,6 +28,7 @@ class Encoder(keras.layers.Layer):
     Call arguments:
         source: piece ids, (B, S), right padded.
         mask: True at pieces, (B, S), at least one a row.
+        present: what the embedding of each piece is multiplied by, (B, S): 0 hides it. None is 1 everywhere.
 
     Returns:
         The outputs (B, S, D) and the `State` after reading, (B, D).
@@ -72,8 +73,11 @@ class Encoder(keras.layers.Layer):
             width = self.units
         self.built = True
 
-    def call(self, source: tf.Tensor, mask: tf.Tensor, *, training: bool = False) -> tuple[tf.Tensor, State]:
+    def call(
+        self, source: tf.Tensor, mask: tf.Tensor, *, training: bool = False, present: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, State]:
         x = self.embed(source, training=training)
+        x = x if present is None else x * tf.expand_dims(tf.cast(present, x.dtype), -1)
         for number in range(len(self.pairs)):
             x = self.dropout(x, training=training) if number else x
             y, state = self._layer(number, x, mask, training)

@@ -48,9 +48,12 @@ class Ensemble:
         self.members = tuple(members)
         self.weights = [weight for member in members for weight in member.weights]
 
-    def encode(self, source: tf.Tensor) -> tuple[Memories, tuple[tuple[State, ...], ...]]:
-        """Source ids (B, S) to what each member attends to and starts from."""
-        memories, states = zip(*(member.encode(source) for member in self.members), strict=True)
+    def encode(
+        self, source: tf.Tensor, *, present: tf.Tensor | None = None, bias: Any = ()
+    ) -> tuple[Memories, tuple[tuple[State, ...], ...]]:
+        """Source ids (B, S) to what each member attends to and starts from; see `Seq2Seq.encode`."""
+        each = (member.encode(source, present=present, bias=bias) for member in self.members)
+        memories, states = zip(*each, strict=True)
         return Memories(memories, memories[0].mask), states
 
     def decode(self, tokens: tf.Tensor, state: tuple[tuple[State, ...], ...], memory: Memories) -> Decoded:

@@ -1,7 +1,7 @@
 """The one inference graph: ids to hypotheses, and ids with ids to an explanation.
 
 It joins the model's own encode and decode with the search, in operations that LiteRT has as builtins; the engines,
-the exports and validation during training all run these two functions and no other.
+the exports and validation during training all run these functions and no other.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seq2seq.bundle import Bundle, Member
+from seq2seq import flow
+from seq2seq.bundle import LATER, SIGNATURES, Bundle, Member
 from seq2seq.config import Config
 from seq2seq.ensemble import Ensemble
 from seq2seq.model import Seq2Seq
 from seq2seq.search import BOS, Constraints, Options, Sampling, Sources, Step, beam_search
-
-ALTERNATIVES = 5
 
 TRANSLATE = {
     "source": tf.TensorSpec((None, None), tf.int32, "source"),
@@ -41,11 +40,22 @@ CONSTRAINED = TRANSLATE | {
     "top_p": tf.TensorSpec((1,), tf.float32, "top_p"),
     "diversity": tf.TensorSpec((1,), tf.float32, "diversity"),
     "uniform": tf.TensorSpec((None, None), tf.float32, "uniform"),
+    "attention_bias": tf.TensorSpec((None, None), tf.float32, "attention_bias"),
+    "present": tf.TensorSpec((None, None), tf.float32, "present"),
 }
 
 EXPLAIN = {
     "source": tf.TensorSpec((None, None), tf.int32, "source"),
     "target": tf.TensorSpec((None, None), tf.int32, "target"),
+    "attention_bias": tf.TensorSpec((None, None), tf.float32, "attention_bias"),
+    "k": tf.TensorSpec((1,), tf.int32, "k"),
+}
+
+GRADIENT = {
+    "source": tf.TensorSpec((None, None), tf.int32, "source"),
+    "target": tf.TensorSpec((None, None), tf.int32, "target"),
+    "attention_bias": tf.TensorSpec((None, None), tf.float32, "attention_bias"),
+    "step": tf.TensorSpec((1,), tf.int32, "step"),
 }
 
 
@@ -55,6 +65,8 @@ class Inference(tf.Module):
     translate: the search with what every search needs
     constrained: the same search, with what must or must not be said, and with sampling
     explain: all that goes on while a given translation is said
+    gradient: what flows back from one piece of it; None of an ensemble
+    saliency: what each source piece does to each piece of it, for TensorFlow alone
     """
 
     def __init__(self, model: Seq2Seq | Ensemble) -> None:
@@ -64,17 +76,32 @@ class Inference(tf.Module):
         self.translate = tf.function(self._translate, list(TRANSLATE.values()), autograph=False)
         self.constrained = tf.function(self._constrained, list(CONSTRAINED.values()), autograph=False)
         self.explain = tf.function(self._explain, list(EXPLAIN.values()), autograph=False)
+        self.saliency = tf.function(self._saliency, autograph=False)
+        self.gradient = None
+        if isinstance(model, Seq2Seq):
+            self.gradient = tf.function(self._gradient, list(GRADIENT.values()), autograph=False)
+
+    @property
+    def signatures(self) -> dict[str, Any]:
+        """What a file holds, by name."""
+        every = {name: getattr(self, name) for name in (*SIGNATURES, *LATER)}
+        return {name: function for name, function in every.items() if function is not None}
 
     def _translate(self, source, *wanted):
         """Source ids (B, S) to hypotheses: see `search.Hypotheses` for the shapes of what is returned by name."""
         return self._search(source, options(dict(zip(list(TRANSLATE)[1:], wanted, strict=True))))
 
     def _constrained(self, source, *wanted):
-        """`translate` with more demands: see `search.Constraints` and `search.Sampling`."""
-        return self._search(source, options(dict(zip(list(CONSTRAINED)[1:], wanted, strict=True))))
+        """`translate` with more demands: see `search.Constraints` and `search.Sampling`.
 
-    def _search(self, source, wanted: Options):
-        memory, state = self.model.encode(source)
+        attention_bias (B, S) is added to the scores of source pieces, and present (B, S) multiplies their embeddings.
+        """
+        named = dict(zip(list(CONSTRAINED)[1:], wanted, strict=True))
+        bias, present = named.pop("attention_bias"), named.pop("present")
+        return self._search(source, options(named), present=present, bias=bias)
+
+    def _search(self, source, wanted: Options, **read: Any):
+        memory, state = self.model.encode(source, **read)
 
         def step(tokens: tf.Tensor, state: Any, memory: Any) -> Step:
             said = self.model.decode(tokens, state, memory)
@@ -84,19 +111,18 @@ class Inference(tf.Module):
         record = named.pop("record")
         return named | {f"record_{name}": value for name, value in record._asdict().items()}
 
-    def _explain(self, source, target):
+    def _explain(self, source, target, bias, k):
         """Source ids (B, S) and the pieces said of them with EOS (B, T), to all that went on.
 
         Returns by name: attention (B, T, S); log_probs, entropy (B, T); alternatives and alternative_log_probs
-        (B, T, 5); encoder (L, 2, 6, B, S, D / 2) and decoder (L, 6, B, T, D), the axis of six being i f g o c h.
+        (B, T, k); encoder (L, 2, 6, B, S, D / 2) and decoder (L, 6, B, T, D), the axis of six being i f g o c h.
         The last two of an ensemble are its first member's.
         """
-        memory, state = self.model.encode(source)
-        start = tf.fill(tf.stack([tf.shape(target)[0], 1]), BOS)
-        before = tf.concat([start, target[:, :-1]], axis=1)
+        memory, state = self.model.encode(source, bias=bias)
+        before = _before(target)
         said = self.model.decode(before, state, memory)
         log_probs = said.logits - tf.reduce_logsumexp(said.logits, axis=-1, keepdims=True)
-        likely, pieces = tf.math.top_k(log_probs, ALTERNATIVES)
+        likely, pieces = tf.math.top_k(log_probs, tf.reshape(k, ()))
         encoder, decoder = self.model.trace(source, before, state, memory)
         return {
             "attention": said.attention,
@@ -107,6 +133,42 @@ class Inference(tf.Module):
             "encoder": tf.stack([tf.stack([tf.stack(list(each)) for each in pair]) for pair in encoder]),
             "decoder": tf.stack([tf.stack(list(each)) for each in decoder]),
         }
+
+    def _gradient(self, source, target, bias, step):
+        """The log-probability of target[:, step], back to every state: norms over the units of its derivatives.
+
+        Rows must have no padding. Returns by name: encoder (L, 2, 2, B, S) and decoder (L, 2, B, T), the axis of two
+        before B being c h.
+        """
+        memory, state = self.model.encode(source, bias=bias)
+        at = tf.reshape(step, (1,))
+        read, written = self.model.trace(source, _before(target), state, memory)
+        piece = tf.squeeze(tf.gather(target, at, axis=1), 1)
+        flows, dvalues, dstart = flow.decoder_flow(
+            self.model.decoder, written, state, memory, piece=piece, step=tf.reshape(step, ())
+        )
+        back = flow.encoder_flow(self.model.encoder, read, dvalues, dstart)
+        return {
+            "encoder": tf.stack([tf.stack([flow.norms(each) for each in pair]) for pair in back]),
+            "decoder": tf.stack([flow.norms(each) for each in flows]),
+        }
+
+    def _saliency(self, source, target):
+        """Gradient times input, (T, S): row t of the log-probability of target[t], of ids (S,) and (T,).
+
+        Hiding a piece multiplies its embedding by 0, so the derivative by that factor is what hiding does to first
+        order. Every target piece has a row of a batch, so that one pass backwards is enough.
+        """
+        steps = tf.size(target)
+        sources, targets = (tf.tile(tf.expand_dims(each, 0), tf.stack([steps, 1])) for each in (source, target))
+        present = tf.ones(tf.shape(sources))
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(present)
+            memory, state = self.model.encode(sources, present=present)
+            logits = self.model.decode(_before(targets), state, memory).logits
+            log_probs = _of_pieces(logits - tf.reduce_logsumexp(logits, axis=-1, keepdims=True), targets)
+            own = tf.reduce_sum(tf.linalg.diag_part(log_probs))
+        return tape.gradient(own, present)
 
 
 def options(wanted: Mapping[str, tf.Tensor]) -> Options:
@@ -135,8 +197,19 @@ class Runner:
         return _called(self._inference.constrained, CONSTRAINED, inputs)
 
     def explain(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """`Inference.explain` of arrays named as in `EXPLAIN`."""
-        return _called(self._inference.explain, EXPLAIN, inputs)
+        """`Inference.explain` of arrays named as in `EXPLAIN`; those behind the target may be left out."""
+        usual = {"attention_bias": np.zeros(np.shape(inputs["source"]), np.float32), "k": [5]}
+        return _called(self._inference.explain, EXPLAIN, usual | inputs)
+
+    @property
+    def gradient(self) -> Any:
+        """`Inference.gradient` of arrays named as in `GRADIENT`; None of an ensemble."""
+        function = self._inference.gradient
+        return None if function is None else lambda **inputs: _called(function, GRADIENT, inputs)
+
+    def saliency(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+        """`Inference.saliency` of one pair."""
+        return self._inference.saliency(tf.constant(source, tf.int32), tf.constant(target, tf.int32)).numpy()
 
 
 def load(bundle: Bundle) -> Runner:
@@ -173,6 +246,11 @@ def together(members: Sequence[Member], arrays: Mapping[str, np.ndarray]) -> Ens
 def _called(function: Any, specs: Mapping[str, tf.TensorSpec], inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     tensors = [tf.constant(inputs[name], spec.dtype) for name, spec in specs.items()]
     return {name: value.numpy() for name, value in function(*tensors).items()}
+
+
+def _before(target):
+    """The pieces before each of these (B, T): BOS, and all but the last."""
+    return tf.concat([tf.fill(tf.stack([tf.shape(target)[0], 1]), BOS), target[:, :-1]], axis=1)
 
 
 def _of_pieces(log_probs, target):

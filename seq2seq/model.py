@@ -5,6 +5,8 @@ It owns how the parts are joined; it does not know losses, search or files.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -89,11 +91,20 @@ class Seq2Seq(keras.Model):
         self.decoder.build()
         self.built = True
 
-    def encode(self, source: tf.Tensor, *, training: bool = False) -> tuple[Memory, tuple[State, ...]]:
-        """Source ids (B, S) to the memory the decoder attends to and the states it starts from."""
+    def encode(
+        self, source: tf.Tensor, *, training: bool = False, present: tf.Tensor | None = None, bias: Any = ()
+    ) -> tuple[Memory, tuple[State, ...]]:
+        """Source ids (B, S) to the memory the decoder attends to and the states it starts from.
+
+        Arguments:
+            source: ids.
+            training: whether dropout is wanted.
+            present: 0 hides a piece, 1 is as usual, (B, S).
+            bias: what is added to the attention scores of each piece, (B, S).
+        """
         mask = tf.not_equal(source, PAD)
-        values, state = self.encoder(source, mask, training=training)
-        return self.decoder.attention.memory(values, mask), self.decoder.start(state)
+        values, state = self.encoder(source, mask, training=training, present=present)
+        return self.decoder.attention.memory(values, mask, bias), self.decoder.start(state)
 
     def decode(self, tokens: tf.Tensor, state: tuple[State, ...], memory: Memory, *, training: bool = False) -> Decoded:
         """The pieces before each step, (N, T), to the scores of the next ones; any T."""

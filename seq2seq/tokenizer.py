@@ -156,6 +156,10 @@ class Tokenizer:
         """Piece ids without BOS and EOS; nothing but white space is an empty list."""
         return self._processor.encode(_utf8(text))
 
+    def ends(self, text: str) -> list[int]:
+        """Where in the text each piece of `encode(text)` ends, in bytes; of byte pieces the last has a character."""
+        return [piece.end for piece in self._processor.encode(_utf8(text), return_type="proto").pieces]
+
     def sample(self, text: str, alpha: float, *, seed: int) -> list[int]:
         """One of the many ways to split the text, for training; the same seed gives the same split in every process.
 

@@ -57,18 +57,22 @@ def compiled() -> bytes:
 
     def found(specs, inputs):
         source, *wanted = inputs
+        named = dict(zip(list(specs)[1:], wanted, strict=True))
+        named.pop("attention_bias", None)
+        present = named.pop("present", tf.ones(tf.shape(source)))
         script, places = scripted(source)
 
         def step(_, state, __):
-            script, places, t = state  # (N, S + 1), (N, S + 1), (N, 1)
+            script, places, t, present = state  # (N, S + 1), (N, S + 1), (N, 1), (N, S)
             now = tf.one_hot(tf.minimum(t[:, 0], tf.shape(script)[1] - 1), tf.shape(script)[1], dtype=tf.int32)
             said = tf.reduce_sum(script * now, axis=1)
-            logits = 9.0 * tf.one_hot(said, vocabulary) + 7.0 * tf.one_hot(said + 1, vocabulary)
             attention = tf.one_hot(tf.reduce_sum(places * now, axis=1), tf.shape(script)[1] - 1)
-            return search.Step(logits, attention, (script, places, t + 1))
+            seen = tf.reduce_sum(attention * present, axis=1, keepdims=True)  # what is hidden is not known
+            logits = 9.0 * seen * tf.one_hot(said, vocabulary) + 7.0 * tf.one_hot(said + 1, vocabulary)
+            return search.Step(logits, attention, (script, places, t + 1, present))
 
-        options = inference.options(dict(zip(list(specs)[1:], wanted, strict=True)))
-        state = (script, places, tf.zeros(tf.stack([tf.shape(source)[0], 1]), tf.int32))
+        options = inference.options(named)
+        state = (script, places, tf.zeros(tf.stack([tf.shape(source)[0], 1]), tf.int32), present)
         named = search.beam_search(step, search.Sources(state, (), source > 0), options)._asdict()
         record = named.pop("record")
         return named | {f"record_{name}": value for name, value in record._asdict().items()}
@@ -79,7 +83,7 @@ def compiled() -> bytes:
     def constrained(*inputs):
         return found(inference.CONSTRAINED, inputs)
 
-    def explain(source, target):
+    def explain(source, target, _, k):
         """Numbers that tell which axis is which: 10 * direction or layer + gate, plus the piece's id / 1000."""
         _, places = scripted(source)
         steps = tf.shape(target)[1]
@@ -87,13 +91,13 @@ def compiled() -> bytes:
         six = tf.reshape(tf.range(6.0), (6, 1, 1, 1))
         read = tf.expand_dims(tf.cast(source, tf.float32) / 1000.0, -1) + six  # (6, B, S, 1)
         said = tf.expand_dims(tf.cast(target, tf.float32) / 1000.0, -1) + six + tf.zeros(2)  # (6, B, T, 2)
-        five = tf.expand_dims(target, -1) + tf.range(5)
+        several = tf.expand_dims(target, -1) + tf.range(tf.reshape(k, ()))
         return {
             "attention": tf.one_hot(places, tf.shape(source)[1]),
             "log_probs": -tf.cast(target, tf.float32),
             "entropy": tf.cast(target, tf.float32),
-            "alternatives": five,
-            "alternative_log_probs": -tf.cast(five, tf.float32),
+            "alternatives": several,
+            "alternative_log_probs": -tf.cast(several, tf.float32),
             "encoder": tf.expand_dims(tf.stack([read, read + 10.0]), 0),
             "decoder": tf.stack([said, said + 10.0]),
         }

@@ -12,8 +12,8 @@ import pytest
 from seq2seq import cli
 from seq2seq.cli import shell, streams
 from seq2seq.config import Config, SearchConfig
-from seq2seq.engine import EngineError
-from seq2seq.translator import Candidate, Terms, Translation, TranslationError
+from seq2seq.engine import EngineError, OlderGraphError
+from seq2seq.translator import BOOST, MUTE, Candidate, Terms, Translation, TranslationError
 
 
 def translation(source, candidates, warnings=()):
@@ -25,12 +25,15 @@ def translation(source, candidates, warnings=()):
 WARNED = "seq2seq: warning: line {}: warning {}\n"
 
 
+@dataclass
 class Explanation:
-    def __init__(self, text: str) -> None:
-        self.text = text
+    text: str
+    influence: str | None = None
+    saliency: str | None = None
 
     def to_json(self) -> str:
-        return json.dumps({"source": self.text})
+        told = {"source": self.text, "influence": self.influence, "saliency": self.saliency}
+        return json.dumps({name: value for name, value in told.items() if value is not None})
 
 
 @dataclass
@@ -61,8 +64,9 @@ class Reverser:
                 held = []
         yield from [self(text, search=search, terms=terms) for text in held]
 
-    def explain(self, text: str, *, search: SearchConfig, terms: Terms) -> Explanation:
+    def explain(self, text: str, *, search: SearchConfig, terms: Terms, **wanted: object) -> Explanation:
         self.searches.append(search)
+        self.wanted = wanted
         self.terms = terms
         if len(text) > 50:
             raise EngineError("A source must have at most 256 pieces. Received: 300")
@@ -383,6 +387,47 @@ def test_explain_prints_one_object_a_line(run, translator):
     assert (code, err) == (0, "")
     assert [json.loads(line)["source"] for line in out.splitlines()] == ["ab", "", "cd"]
     assert translator.searches[0].beam == 2
+
+
+def test_what_is_to_be_looked_at_reaches_the_translator(run, translator):
+    usual = {"target": None, "cells": False, "beam": False, "alternatives": 5, "step": None}
+    assert run("explain", "--json", stdin=b"a\n")[0] == 0
+    assert translator.wanted == usual
+    flags = ("--target", "b", "--cells", "--beam-tree", "--alternatives", "7", "--step", "0")
+    assert run("explain", *flags, "--mute", "hot dog", "--boost", "cat", "--mute", "a", stdin=b"a\n")[0] == 0
+    assert translator.wanted == {"target": "b", "cells": True, "beam": True, "alternatives": 7, "step": 0}
+    assert translator.terms == Terms(attend={"hot dog": MUTE, "a": MUTE, "cat": BOOST})
+
+
+def test_influence_and_saliency_become_part_of_the_object(run, translator, monkeypatch):
+    monkeypatch.setattr(shell, "import_tensorflow", lambda: None)
+    for name in ("influence", "saliency"):
+        said = f"{name} of {{}}".format
+        monkeypatch.setattr(translator, name, lambda text, said=said, **_: said(text), raising=False)
+    code, out, _ = run("explain", "--influence", "--saliency", stdin=b"ab\n")
+    assert code == 0
+    assert json.loads(out) == {"source": "ab", "influence": "influence of ab", "saliency": "saliency of ab"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--mute", "a", "--boost", "a"), "A word must not be muted and boosted at once. Received: 'a'"),
+        (("--boost", " "), "A word to mute or boost must be text. Received: ' '"),
+    ],
+)
+def test_attention_that_cannot_be_meant_is_refused(flags, sentence, run):
+    code, _, err = run("explain", *flags, stdin=b"a\n")
+    assert (code, err) == (2, f"seq2seq: error: {sentence}\n")
+
+
+def test_an_older_model_is_not_called_bad_data(run, translator, monkeypatch):
+    def older(*_, **__):
+        raise OlderGraphError("To give other than 5 alternatives, an older model must be made again. Received: it")
+
+    monkeypatch.setattr(translator, "explain", older)
+    code, _, err = run("explain", "--alternatives", "6", stdin=b"a\n")
+    assert (code, "line" in err) == (4, False)
 
 
 def test_explain_refuses_a_sentence_that_is_too_long_and_names_its_line(run):

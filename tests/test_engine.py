@@ -104,9 +104,9 @@ class TestScripted:
         assert not cut.finished
 
     def test_the_limit_without_one_comes_from_each_source_alone(self) -> None:
-        inputs = batching._inputs([[5], [5] * 20], SearchConfig())
+        inputs = batching.basic_inputs([[5], [5] * 20], SearchConfig())
         assert inputs["max_length"].tolist() == [2 * 2 + 10, 2 * 21 + 10]
-        assert batching._inputs([[5]], SearchConfig(max_length=7))["max_length"].tolist() == [7]
+        assert batching.basic_inputs([[5]], SearchConfig(max_length=7))["max_length"].tolist() == [7]
 
     def test_a_shortest_length_is_kept(self, backwards: LiteRTEngine) -> None:
         [[found]] = backwards.translate([[20]], SearchConfig(min_length=4))
@@ -163,7 +163,7 @@ class TestDemands:
     def test_a_ratio_sets_the_shortest_and_the_longest(self, backwards: LiteRTEngine) -> None:
         [[longer]] = backwards.translate([[20, 30, 40]], SearchConfig(beam=1, min_ratio=1.5))
         assert len(longer.ids) == 6
-        limits = batching._inputs([[5], [5] * 20], SearchConfig(max_ratio=1.0))["max_length"]
+        limits = batching.basic_inputs([[5], [5] * 20], SearchConfig(max_ratio=1.0))["max_length"]
         assert limits.tolist() == [2 + 10, 21 + 10]
 
     def test_a_given_translation_scores_as_the_search_scored_it(self, backwards: LiteRTEngine) -> None:

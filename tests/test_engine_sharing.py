@@ -15,7 +15,7 @@ import scripted
 
 from seq2seq import bundle, engine
 from seq2seq.config import SearchConfig
-from seq2seq.engine import Demands, EngineError, Hypothesis, LiteRTEngine, Sharing
+from seq2seq.engine import Aim, Demands, EngineError, Hypothesis, LiteRTEngine, Sharing
 
 GREEDY = SearchConfig(beam=1)
 PAIR = SearchConfig(beam=2)
@@ -50,8 +50,17 @@ class Blocking:
     def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
         return [(float(len(source)), float(len(target))) for source, target in zip(sources, targets, strict=True)]
 
-    def explain(self, source: Sequence[int], target: Sequence[int]) -> dict[str, np.ndarray]:
-        return {"attention": np.array([source, target])}
+    def explain(self, source: Sequence[int], target: Sequence[int], aim: Aim) -> dict[str, np.ndarray]:
+        return {"attention": np.array([source, target]), "k": np.array(aim.alternatives)}
+
+    def gradient(self, source: Sequence[int], target: Sequence[int], aim: Aim) -> dict[str, np.ndarray]:
+        return {"decoder": np.array([source, target, [aim.step]])}
+
+    def replay(self, source: Sequence[int], search: SearchConfig, demands: Demands) -> dict[str, np.ndarray]:
+        return {"tokens": np.array([*source, search.beam, *demands.prefix])}
+
+    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+        return np.array([source, target])
 
 
 def turned(source: Sequence[int], search: SearchConfig) -> Hypothesis:
@@ -110,6 +119,10 @@ def test_the_rest_of_an_engine_is_as_it_was() -> None:
     assert shared.name == "standin"
     assert shared.score([[1, 2]], [[3]]) == [(2.0, 1.0)]
     assert shared.explain([1], [2])["attention"].tolist() == [[1], [2]]
+    assert shared.explain([1], [2], Aim(alternatives=7))["k"] == 7
+    assert shared.gradient([1], [2], Aim(step=3))["decoder"].tolist() == [[1], [2], [3]]
+    assert shared.replay([1], GREEDY, Demands(prefix=(9,)))["tokens"].tolist() == [1, 1, 9]
+    assert shared.occlusion([1], [2]).tolist() == [[1], [2]]
 
 
 def test_calls_that_wait_are_translated_together_and_each_gets_its_own(callers: Callers) -> None:

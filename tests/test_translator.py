@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from seq2seq import bundle, config, tokenizer
 from seq2seq.config import SearchConfig
-from seq2seq.engine import EOS, MAX_SOURCE, EngineError, Hypothesis
+from seq2seq.engine import EOS, MAX_SOURCE, Aim, EngineError, Hypothesis
 from seq2seq.translator import Candidate, Translation, TranslationError, Translator, text
 from seq2seq.translator.translation import best_combinations
 
@@ -50,7 +50,7 @@ class Echo:
             for source in sources
         ]
 
-    def explain(self, source: Sequence[int], target: Sequence[int]) -> dict[str, np.ndarray]:
+    def explain(self, source: Sequence[int], target: Sequence[int], _: Aim) -> dict[str, np.ndarray]:
         s, t = len(source) + 1, len(target) + 1
         alternatives = np.array([[*target, EOS]]).T.repeat(5, axis=1)
         return {
@@ -351,15 +351,16 @@ class Forgetful(list):
 
 class TestExplain:
     def test_it_explains_the_translation(self, backwards: Translator) -> None:
-        shown = backwards.explain("der Hund rot")
+        shown = backwards.explain("der Hund rot", cells=True)
+        assert shown.cells is not None
         assert shown.translation == backwards("der Hund rot").text == "rot Hund der"
         assert shown.score == backwards("der Hund rot").score
         assert shown.source == ("▁der", "▁Hund", "▁rot", "</s>")
         assert shown.target == ("▁rot", "▁Hund", "▁der", "</s>")
         assert shown.attention.argmax(axis=1).tolist() == [2, 1, 0, 0]
         assert [five[0][0] for five in shown.alternatives] == list(shown.target)
-        assert shown.encoder.shape == (1, 2, 6, 4, 1)
-        assert shown.decoder.shape == (2, 6, 4, 2)
+        assert shown.cells.encoder.shape == (1, 2, 6, 4, 1)
+        assert shown.cells.decoder.shape == (2, 6, 4, 2)
         assert shown.engine == "litert-float32"
 
     def test_a_paragraph_is_explained_sentence_by_sentence(self, backwards: Translator) -> None:

@@ -6,8 +6,20 @@ the files mean.
 
 from __future__ import annotations
 
-from seq2seq.bundle.manifest import FORMAT, MANIFEST, SIGNATURES, BundleError, File, Member, SaveError
+from seq2seq.bundle.manifest import FORMAT, LATER, MANIFEST, SIGNATURES, BundleError, File, Member, SaveError
 from seq2seq.bundle.reading import Bundle, load
 from seq2seq.bundle.writing import write
 
-__all__ = ["FORMAT", "MANIFEST", "SIGNATURES", "Bundle", "BundleError", "File", "Member", "SaveError", "load", "write"]
+__all__ = [
+    "FORMAT",
+    "LATER",
+    "MANIFEST",
+    "SIGNATURES",
+    "Bundle",
+    "BundleError",
+    "File",
+    "Member",
+    "SaveError",
+    "load",
+    "write",
+]

@@ -21,6 +21,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SIGNATURES = ("translate", "constrained", "explain")
 """What a folder's graph, `model.tflite`, can be asked for."""
+LATER = ("gradient",)
+"""What it can be asked for too, unless it is of an older model or of an ensemble."""
 
 # Every manifest begins with its own digest, whatever its format, so that it can be checked before it is believed.
 # The digest is that of the whole file with the digest's place filled with zeros.

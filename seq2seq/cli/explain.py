@@ -1,18 +1,23 @@
 """`seq2seq explain`: what the network did while it translated, as JSON.
 
-It knows lines and streams; what an explanation holds is `seq2seq.explanation`'s.
+It knows lines, flags and streams; what an explanation holds is `seq2seq.explanation`'s.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seq2seq.cli import shell, streams
-from seq2seq.cli.errors import DataError
+from seq2seq.cli.errors import DataError, UsageError
 from seq2seq.cli.shell import app
+
+if TYPE_CHECKING:
+    from seq2seq.translator import Terms
 
 
 @app.command()
@@ -20,6 +25,32 @@ def explain(
     model: shell.Model,
     source: Annotated[Path | None, typer.Option("--input", help="A file to read. Default: standard input.")] = None,
     output: Annotated[Path | None, typer.Option("--output", help="A file to write. Default: standard output.")] = None,
+    _: Annotated[bool, typer.Option("--json", help="Print JSON, which is all that this command prints.")] = False,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="TEXT", help="Explain this translation instead of searching.")
+    ] = None,
+    cells: Annotated[bool, typer.Option("--cells", help="Gates, states and the gradient through time too.")] = False,
+    step: Annotated[
+        int | None, typer.Option("--step", min=0, help="Of which target piece the gradient is. Default: the last.")
+    ] = None,
+    beam_tree: Annotated[bool, typer.Option("--beam-tree", help="The search as a tree too.")] = False,
+    alternatives: Annotated[
+        int, typer.Option("--alternatives", min=1, max=1000, help="How many pieces are told at each position.")
+    ] = 5,
+    influence: Annotated[
+        bool, typer.Option("--influence", help="What each source piece does, by hiding it, too.")
+    ] = False,
+    saliency: Annotated[
+        bool, typer.Option("--saliency", help="The same by gradients, which needs TensorFlow, too.")
+    ] = False,
+    mute: Annotated[
+        list[str] | None,
+        typer.Option("--mute", metavar="WORD", help="A source word that gets no attention; may be repeated."),
+    ] = None,
+    boost: Annotated[
+        list[str] | None,
+        typer.Option("--boost", metavar="WORD", help="A source word that gets ten times the attention; likewise."),
+    ] = None,
     beam: shell.Beam = None,
     greedy: shell.Greedy = False,
     length_penalty: shell.LengthPenalty = None,
@@ -38,18 +69,42 @@ def explain(
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
-    """Look inside while it translates. A sentence in, a JSON object out: attention, alternatives, memory cell."""
+    """Look inside while it translates. A sentence in, a JSON object out; docs/explanation.md describes it."""
     given = locals()
-    flags, terms = shell.search_flags(given), shell.terms(given)
+    flags, terms = shell.search_flags(given), _attending(shell.terms(given), given)
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads)
+    if saliency:
+        shell.import_tensorflow()
     search = shell.search_config(translator, flags)
-    from seq2seq.engine import EngineError
+    from seq2seq.engine import EngineError, OlderGraphError
 
+    told = {"target": target, "search": search, "terms": terms}
+    more = {"cells": cells, "beam": beam_tree, "alternatives": alternatives, "step": step}
     with streams.output(output) as out:
         for line in lines:
             try:
-                streams.write(out, translator.explain(line, search=search, terms=terms).to_json())
-            except EngineError as error:  # the model is well; the sentence is too long
+                shown = translator.explain(line, **told, **more)
+                if influence:
+                    shown = dataclasses.replace(shown, influence=translator.influence(line, **told))
+                if saliency:
+                    shown = dataclasses.replace(shown, saliency=translator.saliency(line, **told))
+            except OlderGraphError:
+                raise
+            except EngineError as error:  # the model is well; the sentence is too long, or shorter than the step
                 raise DataError(f"{error} ({lines.name}, line {lines.count})") from None
+            streams.write(out, shown.to_json())
         lines.check()
+
+
+def _attending(terms: Terms, given: Mapping[str, Any]) -> Terms:
+    """The terms with the words that get more attention or none."""
+    from seq2seq.translator import BOOST, MUTE
+
+    muted, boosted = given["mute"] or (), given["boost"] or ()
+    for word in (*muted, *boosted):
+        if not word.strip():
+            raise UsageError(f"A word to mute or boost must be text. Received: {word!r}")
+    if both := set(muted) & set(boosted):
+        raise UsageError(f"A word must not be muted and boosted at once. Received: {min(both)!r}")
+    return dataclasses.replace(terms, attend=dict.fromkeys(muted, MUTE) | dict.fromkeys(boosted, BOOST))

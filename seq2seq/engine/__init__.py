@@ -8,23 +8,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+
 from seq2seq import bundle
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, Demands, EngineError, Hypothesis
+from seq2seq.engine.demands import NOTHING
 from seq2seq.engine.litert import LiteRTEngine
+from seq2seq.engine.looking import ALTERNATIVES, USUAL, Aim, OlderGraphError
 from seq2seq.engine.sharing import Sharing
 from seq2seq.engine.tensor_flow import TensorFlowEngine
 
 __all__ = [
+    "ALTERNATIVES",
     "EOS",
     "MAX_SOURCE",
     "PAD",
+    "USUAL",
+    "Aim",
     "Demands",
     "Engine",
     "EngineError",
     "Hypothesis",
     "LiteRTEngine",
+    "OlderGraphError",
     "Sharing",
     "TensorFlowEngine",
     "bundle",
@@ -64,13 +72,26 @@ class Engine(Protocol):
             targets: the same of their translations.
         """
 
-    def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
+    def explain(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> Arrays:
         """What the network does while it says `target`, EOS at the end, of `source`.
 
-        Returns by name: attention (T, S); log_probs, entropy (T,); alternatives, alternative_log_probs (T, 5);
+        Returns by name: attention (T, S); log_probs, entropy (T,); alternatives, alternative_log_probs (T, k);
         encoder (L, 2, 6, S, D / 2), the directions being forward and backward; decoder (L, 6, T, D). The axis of six
         holds i f g o c h, and S and T count EOS.
         """
+
+    def gradient(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> Arrays:
+        """How strongly the log-probability of one target piece depends on every state.
+
+        Returns norms over the units by name: encoder (L, 2, 2, S) and decoder (L, 2, T), the last axis of two being
+        c h; nothing where the graph cannot tell, which is that of an ensemble or of an older model.
+        """
+
+    def replay(self, source: Sequence[int], search: SearchConfig, demands: Demands = NOTHING) -> Arrays:
+        """The search once more, with its record: the outputs of docs/search.md, without the axis of the batch."""
+
+    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+        """What the log-probability of each target piece loses when a source piece is hidden, (T, S), EOS included."""
 
 
 def load(bundle: Bundle, engine: str = "litert", *, threads: int | None = None) -> Engine:

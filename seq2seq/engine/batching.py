@@ -77,7 +77,7 @@ def translate(
         workers: how many jobs `run` does at the same time.
         room: the most that a batch may hold.
     """
-    _check(sources, search, wanted)
+    check(sources, search, wanted)
     asked = wanted or [NOTHING] * len(sources)
     places, jobs = [], []
     for plain in (True, False):
@@ -85,7 +85,7 @@ def translate(
         for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses(search), workers, room):
             places.append([chosen[place] for place in batch])
             together = [sources[row] for row in places[-1]]
-            inputs = _inputs(together, search)
+            inputs = basic_inputs(together, search)
             if not plain:
                 steps = int(inputs["max_length"].max())
                 inputs |= demands.inputs(together, search, [asked[row] for row in places[-1]], steps)
@@ -102,20 +102,28 @@ def score(
     sources: Sequence[Sequence[int]],
     targets: Sequence[Sequence[int]],
     *,
+    hidden: Sequence[int | None] = (),
     workers: int = 1,
     room: Room = ROOMY,
 ) -> list[tuple[float, ...]]:
-    """Each target is said by force, end of sentence included, and its pieces' log-probabilities are read off."""
+    """Each target is said by force, end of sentence included, and its pieces' log-probabilities are read off.
+
+    Arguments:
+        hidden: the position of the source piece that each row does not see; None hides nothing.
+    """
     search = SearchConfig(beam=1, max_length=1)
     for side in (sources, targets):
-        _check(side, search, ())
+        check(side, search, ())
     said = [(*target, EOS) for target in targets]
     longest = [max(len(source) + 1, len(target)) for source, target in zip(sources, said, strict=True)]
     places, jobs = list(_batches(longest, 1, workers, room)), []
     for rows in places:
         batch = [sources[row] for row in rows]
-        inputs = _inputs(batch, search) | {"max_length": np.array([len(said[row]) for row in rows], np.int32)}
+        inputs = basic_inputs(batch, search) | {"max_length": np.array([len(said[row]) for row in rows], np.int32)}
         inputs |= demands.inputs(batch, search, [Demands(prefix=said[row]) for row in rows], 1)
+        for place, row in enumerate(rows if hidden else ()):
+            if hidden[row] is not None:
+                inputs["present"][place, hidden[row]] = 0.0
         jobs.append(("constrained", inputs))
     found: list[tuple[float, ...]] = [() for _ in sources]
     for rows, outputs in zip(places, run(jobs), strict=True):
@@ -123,13 +131,6 @@ def score(
         for place, row in enumerate(rows):
             found[row] = tuple(steps[: len(said[row]), place].tolist())
     return found
-
-
-def explain(run: Run, source: Sequence[int], target: Sequence[int]) -> Arrays:
-    _check([source], SearchConfig(), ())
-    [outputs] = run([("explain", {"source": _padded([source]), "target": _padded([target])})])
-    batch_axis = {"encoder": 3, "decoder": 2}
-    return {name: np.squeeze(value, batch_axis.get(name, 0)) for name, value in outputs.items()}
 
 
 def hypotheses(search: SearchConfig) -> int:
@@ -155,10 +156,10 @@ def _batches(lengths: Sequence[int], beam: int, workers: int = 1, room: Room = R
         yield batch
 
 
-def _inputs(sources: Sequence[Sequence[int]], search: SearchConfig) -> Arrays:
+def basic_inputs(sources: Sequence[Sequence[int]], search: SearchConfig) -> Arrays:
     limits = [search.max_length or int(search.max_ratio * (len(source) + 1)) + 10 for source in sources]
     return {
-        "source": _padded(sources),
+        "source": pad(sources),
         "max_length": np.array(limits, np.int32),
         "beam": np.array([hypotheses(search)], np.int32),
         "n_best": np.array([search.n_best], np.int32),
@@ -168,7 +169,7 @@ def _inputs(sources: Sequence[Sequence[int]], search: SearchConfig) -> Arrays:
     }
 
 
-def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+def pad(rows: Sequence[Sequence[int]]) -> np.ndarray:
     padded = np.full((len(rows), max(map(len, rows)) + 1), PAD, np.int32)
     for place, row in enumerate(rows):
         padded[place, : len(row)] = row
@@ -198,7 +199,7 @@ def _hypotheses(outputs: Arrays, source: np.ndarray, n_best: int) -> list[list[H
     ]
 
 
-def _check(sources: Sequence[Sequence[int]], search: SearchConfig, wanted: Sequence[Demands]) -> None:
+def check(sources: Sequence[Sequence[int]], search: SearchConfig, wanted: Sequence[Demands]) -> None:
     for source in sources:
         if len(source) > MAX_SOURCE:
             raise EngineError(f"A source must have at most {MAX_SOURCE} pieces. Received: {len(source)}")

@@ -28,6 +28,8 @@ class Demands:
     """Phrases that it says somewhere. Their pieces share the beam, which should be wider than they are many."""
     forbidden: tuple[Ids, ...] = ()
     """Phrases that it says nowhere."""
+    attention_bias: tuple[float, ...] = ()
+    """What is added to the attention scores of each source piece, EOS included; empty adds nothing."""
 
 
 NOTHING = Demands()
@@ -53,7 +55,17 @@ def inputs(sources: Sequence[Sequence[int]], search: SearchConfig, wanted: Seque
         "top_p": np.array([search.top_p], np.float32),
         "diversity": np.array([search.diversity], np.float32),
         "uniform": _uniform(sources, search.seed, steps, drawn) if drawn else np.zeros((1, 1), np.float32),
+        "attention_bias": biases(sources, [each.attention_bias for each in wanted]),
+        "present": np.ones((len(sources), max(map(len, sources)) + 1), np.float32),
     }
+
+
+def biases(sources: Sequence[Sequence[int]], wanted: Sequence[Sequence[float]]) -> np.ndarray:
+    """What is added to the attention scores, (B, S) with EOS."""
+    block = np.zeros((len(sources), max(map(len, sources)) + 1), np.float32)
+    for row, bias in zip(block, wanted, strict=True):
+        row[: len(bias)] = bias
+    return block
 
 
 def _shortest(source: Sequence[int], search: SearchConfig) -> int:

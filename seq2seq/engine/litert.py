@@ -16,8 +16,10 @@ import numpy as np
 
 from seq2seq.bundle import SIGNATURES
 from seq2seq.config import SearchConfig
-from seq2seq.engine import batching
+from seq2seq.engine import batching, looking
 from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, Room, first_line
+from seq2seq.engine.demands import NOTHING
+from seq2seq.engine.looking import USUAL, Aim
 
 ROOM = Room(rows=20, hypotheses=40)
 """What a batch needs must stay in a core's own cache: with 64 sentences a beam of 5 took half as long again."""
@@ -50,6 +52,8 @@ class LiteRTEngine:
         self._idle: dict[int, list[_Sized]] = {1: [], self._threads: []}  # by their threads
         self._idle[self._threads].append(self._interpreter(self._threads))
         kinds = {tensor["dtype"] for tensor in self._idle[self._threads][0].interpreter.get_tensor_details()}
+        signatures = self._idle[self._threads][0].interpreter.get_signature_list()
+        self._inputs = {name: frozenset(each["inputs"]) for name, each in signatures.items()}
         self._name = f"litert-{'int8' if np.int8 in kinds else 'float32'}"
 
     @property
@@ -67,9 +71,21 @@ class LiteRTEngine:
         """See `Engine`."""
         return batching.score(self._run, sources, targets, workers=self._threads, room=ROOM)
 
-    def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
+    def explain(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> Arrays:
         """See `Engine`."""
-        return batching.explain(self._run, source, target)
+        return looking.explain(self._run, source, target, aim)
+
+    def gradient(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> Arrays:
+        """See `Engine`."""
+        return looking.gradient(self._run, source, target, aim) if "gradient" in self._inputs else {}
+
+    def replay(self, source: Sequence[int], search: SearchConfig, demands: Demands = NOTHING) -> Arrays:
+        """See `Engine`."""
+        return looking.replay(self._run, source, search, demands)
+
+    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+        """See `Engine`."""
+        return looking.occlusion(self._run, source, target, workers=self._threads, room=ROOM)
 
     def _run(self, jobs: Sequence[Job]) -> Iterator[Arrays]:
         if len(jobs) > 1 and self._threads > 1:
@@ -87,6 +103,8 @@ class LiteRTEngine:
                 self._wanted -= 1
 
     def _run_with(self, job: Job, threads: int) -> Arrays:
+        signature, inputs = job
+        inputs = looking.fitting(inputs, self._inputs[signature])
         idle = self._idle[threads]
         with self._free:
             try:
@@ -94,7 +112,7 @@ class LiteRTEngine:
             except IndexError:
                 interpreter = self._interpreter(threads)
             try:
-                outputs = _run_settled(interpreter, *job)
+                outputs = _run_settled(interpreter, signature, inputs)
             except (ValueError, RuntimeError) as error:  # and the interpreter, in whatever state it is, goes
                 raise EngineError(f"LiteRT must be able to run the graph. Received: {first_line(error)}") from error
             idle.append(interpreter)
@@ -133,7 +151,7 @@ def _run_settled(sized: _Sized, signature: str, inputs: Arrays) -> Arrays:
     at times wrong (seen with 8-bit weights, with one thread and with two). A step taken beforehand makes the space.
     """
     rows, width = inputs["source"].shape
-    searching = signature != "explain"
+    searching = "beam" in inputs
     lines = rows * (int(inputs["beam"][0]) if searching else inputs["target"].shape[1])
     given = (number for array in inputs.values() for number in (*array.shape, array.size))
     size = (lines, lines * width, *given)

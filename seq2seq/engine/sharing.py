@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from seq2seq.config import SearchConfig
 from seq2seq.engine.batching import Arrays, Demands, Hypothesis, hypotheses
 from seq2seq.engine.demands import NOTHING
+from seq2seq.engine.looking import USUAL, Aim
 
 if TYPE_CHECKING:
     from seq2seq.engine import Engine
@@ -49,7 +52,7 @@ class Sharing:
     engine's do not depend on the batch: to the bit with LiteRT, but for the rounding of scores with TensorFlow.
 
     Arguments:
-        engine: does the work; `score` and `explain` go to it as they are.
+        engine: does the work; all but `translate` go to it as they are.
         places: most shared batches at the same time.
         most: most hypotheses of a shared batch: sentences times beam.
     """
@@ -91,9 +94,21 @@ class Sharing:
         """See `Engine`."""
         return self._engine.score(sources, targets)
 
-    def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
+    def explain(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> Arrays:
         """See `Engine`."""
-        return self._engine.explain(source, target)
+        return self._engine.explain(source, target, aim)
+
+    def gradient(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> Arrays:
+        """See `Engine`."""
+        return self._engine.gradient(source, target, aim)
+
+    def replay(self, source: Sequence[int], search: SearchConfig, demands: Demands = NOTHING) -> Arrays:
+        """See `Engine`."""
+        return self._engine.replay(source, search, demands)
+
+    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+        """See `Engine`."""
+        return self._engine.occlusion(source, target)
 
     def _hand_out(self) -> None:
         """Fills the free places; called with the lock held."""

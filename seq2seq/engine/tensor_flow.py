@@ -12,8 +12,10 @@ import numpy as np
 
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
-from seq2seq.engine import batching
-from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, first_line
+from seq2seq.engine import batching, looking
+from seq2seq.engine.batching import EOS, Arrays, Demands, EngineError, Hypothesis, Job, first_line
+from seq2seq.engine.demands import NOTHING
+from seq2seq.engine.looking import USUAL, Aim
 
 
 class TensorFlowEngine:
@@ -54,9 +56,29 @@ class TensorFlowEngine:
         """See `Engine`."""
         return batching.score(self._run, sources, targets)
 
-    def explain(self, source: Sequence[int], target: Sequence[int]) -> Arrays:
+    def explain(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> Arrays:
         """See `Engine`."""
-        return batching.explain(self._run, source, target)
+        return looking.explain(self._run, source, target, aim)
+
+    def gradient(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> Arrays:
+        """See `Engine`."""
+        return looking.gradient(self._run, source, target, aim) if self._graph.gradient else {}
+
+    def replay(self, source: Sequence[int], search: SearchConfig, demands: Demands = NOTHING) -> Arrays:
+        """See `Engine`."""
+        return looking.replay(self._run, source, search, demands)
+
+    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+        """See `Engine`."""
+        return looking.occlusion(self._run, source, target)
+
+    def saliency(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+        """Gradient times input: what `occlusion` is to first order, (T, S)."""
+        batching.check([source, target], SearchConfig(), ())
+        try:
+            return self._graph.saliency([*source, EOS], [*target, EOS])
+        except self._failure as error:
+            raise EngineError(f"TensorFlow must be able to run the graph. Received: {first_line(error)}") from error
 
     def _run(self, jobs: Sequence[Job]) -> Iterator[Arrays]:
         return (self._run_one(*job) for job in jobs)

@@ -16,8 +16,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from seq2seq import bundle as bundles
 from seq2seq import inference
-from seq2seq.bundle import SIGNATURES, Bundle
+from seq2seq.bundle import Bundle
 from seq2seq.export.text import ExportError, TextInference, with_defaults
 from seq2seq.inference import Inference
 
@@ -28,7 +29,8 @@ def export(bundle: Bundle, form: str, output: Path) -> Path:
     Args:
         bundle: the model.
         form: "saved_model" (strings in and out; what loads it needs tensorflow-text), "saved_model_ids" (piece ids
-            in and out, core operations alone) or "litert" (model.tflite in float32).
+            in and out, core operations alone), "litert" (model.tflite in float32) or "model" (the model folder with its
+            graph made again, so that an older model can do what newer ones can).
         output: the folder to make; it must not exist or be empty.
 
     Raises:
@@ -56,7 +58,7 @@ def export(bundle: Bundle, form: str, output: Path) -> Path:
 def litert(graph: Inference, *, quantised: bool) -> bytes:
     """The graph as a LiteRT file with the signatures of an engine, in float32 or with 8-bit weights."""
     with tempfile.TemporaryDirectory() as folder:
-        signatures = {name: getattr(graph, name) for name in SIGNATURES}
+        signatures = graph.signatures
         _save(graph, Path(folder), **signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
         if quantised:
@@ -71,12 +73,25 @@ def _litert(bundle: Bundle, folder: Path) -> None:
     _copy_tokenizers(bundle, folder)
 
 
+def _model(bundle: Bundle, folder: Path) -> None:
+    files: dict[str, bytes | Path] = {name: bundle.file(name) for name in bundle.files if name != "model.tflite"}
+    files["model.tflite"] = litert(Inference(inference.network(bundle)), quantised=True)
+    bundles.write(
+        folder,
+        config=bundle.config,
+        files=files,
+        provenance=bundle.provenance,
+        scores=bundle.scores,
+        members=bundle.members,
+    )
+
+
 def _saved_model_ids(bundle: Bundle, folder: Path) -> None:
     graph = Inference(inference.network(bundle))
     graph.serving_default = tf.function(
         with_defaults(graph, bundle.config.search), input_signature=[inference.TRANSLATE["source"]]
     )
-    _save(graph, folder, serving_default=graph.serving_default, **{name: getattr(graph, name) for name in SIGNATURES})
+    _save(graph, folder, serving_default=graph.serving_default, **graph.signatures)
     (folder / "assets").mkdir(exist_ok=True)
     _copy_tokenizers(bundle, folder / "assets")
 
@@ -99,4 +114,5 @@ FORMS: dict[str, Callable[[Bundle, Path], None]] = {
     "saved_model": _saved_model,
     "saved_model_ids": _saved_model_ids,
     "litert": _litert,
+    "model": _model,
 }

@@ -86,6 +86,8 @@ class TextInference(tf.Module):
             "beam": tf.expand_dims(drawn, 0),
             "prefix": _wide(self.target.tokenize(wanted["prefix"]).to_tensor(0), 1),
             "required": self._phrases(wanted["required"]),
+            "attention_bias": tf.zeros(tf.shape(source)),
+            "present": tf.ones(tf.shape(source)),
             "forbidden": self._phrases(wanted["forbidden"], left=True),
             "uniform": tf.random.stateless_uniform(shape, tf.stack([seed[0], 0])),
         }

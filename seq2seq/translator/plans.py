@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seq2seq.config import SearchConfig
 from seq2seq.engine import MAX_SOURCE
 from seq2seq.translator.sentences import Searcher, Sentence
 from seq2seq.translator.terms import Terms
@@ -63,6 +64,16 @@ def check_text(text: object) -> None:
         raise TranslationError(
             f"Text to translate must be a string. Received: {text!r:.40} of type {type(text).__name__}"
         )
+
+
+def checked(terms: Terms | None, search: SearchConfig) -> Terms:
+    """The terms, none where there are none; refuses those that a search cannot meet."""
+    wanted = Terms() if terms is None else terms
+    if search.temperature and (wanted.required or wanted.glossary):
+        raise TranslationError(
+            f"Required words and glossaries need search. Received: a temperature of {search.temperature}"
+        )
+    return wanted
 
 
 def start(text: str) -> str:

@@ -49,11 +49,11 @@ def score(
         each = log_probs.get((read, said), ())
         attention = engine.explain(read, said)["attention"] if each and search.coverage_penalty else None
         pieces = tokenizers[1].pieces([*said, EOS]) if each else []
-        scores.append(Score(*pair, _ranked(each, attention, search), sum(each), tuple(pieces), each, engine.name))
+        scores.append(Score(*pair, ranked(each, attention, search), sum(each), tuple(pieces), each, engine.name))
     return scores
 
 
-def _ranked(log_probs: Sequence[float], attention: np.ndarray | None, search: SearchConfig) -> float:
+def ranked(log_probs: Sequence[float], attention: np.ndarray | None, search: SearchConfig) -> float:
     """log-probability / ((5 + length) / 6)^alpha + gamma length + beta sum_s log min(1, sum_t attention(t, s)).
 
     Arguments:
@@ -65,7 +65,9 @@ def _ranked(log_probs: Sequence[float], attention: np.ndarray | None, search: Se
         return 0.0
     length = len(log_probs)
     score = sum(log_probs) / ((5 + length) / 6) ** search.length_penalty + search.word_reward * length
-    if attention is not None:
-        coverage = np.clip(attention.sum(axis=0, dtype=np.float64), 1e-6, 1.0)
-        score += search.coverage_penalty * float(np.log(coverage).sum())
-    return score
+    return score if attention is None else score + coverage_term(attention.sum(axis=0, dtype=np.float64), search)
+
+
+def coverage_term(coverage: np.ndarray, search: SearchConfig) -> float:
+    """The last term of the score, of what each source piece was looked at in all, (S,)."""
+    return search.coverage_penalty * float(np.log(np.clip(coverage, 1e-6, 1.0)).sum())

@@ -14,7 +14,7 @@ import msgspec
 from seq2seq.config import SearchConfig
 from seq2seq.engine import MAX_SOURCE, Demands, Engine, Hypothesis
 from seq2seq.tokenizer import Tokenizer
-from seq2seq.translator import checks, spans
+from seq2seq.translator import attending, checks, spans
 from seq2seq.translator.spans import Span
 from seq2seq.translator.terms import Terms, either_case, says, whole
 
@@ -39,6 +39,7 @@ class Sentence:
     required: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
+    attention_bias: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Found:
 
     hypotheses: tuple[Hypothesis, ...]
     verdict: Verdict
+    asked: tuple[SearchConfig, Demands]
+    """The search that found them."""
     skipped: tuple[str, ...] = ()
     copies: bool = False
 
@@ -104,7 +107,8 @@ class Searcher:
         prefix, *required = map(self._written, (terms.prefix * first, *terms.required, *terms.called(written)))
         forbidden = filter(None, map(self._written, terms.forbidden))
         kept = spans.find(written) if terms.protect else ()
-        return Sentence(text, ids, prefix, tuple(filter(None, dict.fromkeys(required))), tuple(forbidden), kept)
+        bias = attending.bias(self._source, text, terms.attend)
+        return Sentence(text, ids, prefix, tuple(filter(None, dict.fromkeys(required))), tuple(forbidden), kept, bias)
 
     def fits(self, text: str) -> bool:
         """Whether a text is short enough for one sentence."""
@@ -116,9 +120,9 @@ class Searcher:
         attempts = [_Attempt(sentence) for sentence in dict.fromkeys(sentences)]
         for _ in range(ROUNDS):
             again = []
-            for attempt, hypotheses in self._searched(attempts, search):
+            for attempt, asked, hypotheses in self._searched(attempts, search):
                 sentence = attempt.sentence
-                found = self._judged(sentence, hypotheses, search.n_best)
+                found = self._judged(sentence, hypotheses, search.n_best, asked)
                 if sentence not in best or found.verdict.weight < best[sentence].verdict.weight:
                     best[sentence] = found
                 following = self._mended(attempt, hypotheses, found.verdict, search)
@@ -126,9 +130,13 @@ class Searcher:
             attempts = again
         return {sentence: self._completed(sentence, found) for sentence, found in best.items()}
 
+    def judged(self, sentence: Sentence, hypothesis: Hypothesis, search: SearchConfig) -> Found:
+        """A hypothesis that was given, as if it had been found."""
+        return self._completed(sentence, self._judged(sentence, [hypothesis], 1, (search, Demands())))
+
     def _searched(
         self, attempts: Sequence[_Attempt], search: SearchConfig
-    ) -> Iterator[tuple[_Attempt, list[Hypothesis]]]:
+    ) -> Iterator[tuple[_Attempt, tuple[SearchConfig, Demands], list[Hypothesis]]]:
         groups: dict[SearchConfig, list[tuple[_Attempt, Demands]]] = {}
         for attempt in attempts:
             demands = self._demands(attempt)
@@ -138,14 +146,15 @@ class Searcher:
             wanted = [demands for _, demands in group]
             asked = (wanted,) if any(each != Demands() for each in wanted) else ()
             found = self._engine.translate(sources, settings, *asked)
-            yield from zip((attempt for attempt, _ in group), found, strict=True)
+            for (attempt, demands), hypotheses in zip(group, found, strict=True):
+                yield attempt, (settings, demands), hypotheses
 
     def _demands(self, attempt: _Attempt) -> Demands:
         sentence = attempt.sentence
         required = self._required(sentence, attempt.spans)
         forbidden = [self._encode(each) for phrase in sentence.forbidden for each in either_case(phrase)]
         forbidden += sorted(attempt.forbidden)
-        return Demands(self._encode(sentence.prefix), required, tuple(forbidden))
+        return Demands(self._encode(sentence.prefix), required, tuple(forbidden), sentence.attention_bias)
 
     def _required(self, sentence: Sentence, kept: Sequence[Span]) -> tuple[Ids, ...]:
         phrases = [self._encode(each) for each in sentence.required]
@@ -156,7 +165,9 @@ class Searcher:
         start = len(self._target.encode(_ANCHOR)) if glued else 0
         return tuple(self._target.encode(_ANCHOR * glued + text)[start:])
 
-    def _judged(self, sentence: Sentence, hypotheses: Sequence[Hypothesis], n_best: int) -> Found:
+    def _judged(
+        self, sentence: Sentence, hypotheses: Sequence[Hypothesis], n_best: int, asked: tuple[SearchConfig, Demands]
+    ) -> Found:
         """From the best that fails the sentence least on; one with a higher score that fails it more would lead it."""
         demanded = sentence.required or sentence.forbidden
         verdicts = [
@@ -169,7 +180,7 @@ class Searcher:
             for at, each in enumerate(hypotheses)
             if at > first and each.score <= hypotheses[first].score and (not demanded or weights[at] == weights[first])
         ]
-        return Found((hypotheses[first], *others)[:n_best], verdicts[first])
+        return Found((hypotheses[first], *others)[:n_best], verdicts[first], asked)
 
     def _written(self, phrase: str) -> str:
         """The phrase as it would stand in a translation: in the tokenizer's Unicode form, clean."""

@@ -6,6 +6,7 @@ It knows text and where a phrase stands in it as whole words; it does not know p
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -42,12 +43,15 @@ class Terms:
         protect: whether what is no language is kept as it is: URLs, e-mail addresses, numbers with decimals or units,
             placeholders such as {name}, %s and $VAR, and tags such as <b>. A sentence is searched again only where one
             of them was lost; see `seq2seq.translator.spans`.
+        attend: source words or phrases, or positions of source pieces, and what is added to the attention scores of
+            their pieces wherever they stand: `MUTE` hides a word from attention, `BOOST` makes its weight ten times as
+            large. A word in small letters fits capitals too. A position counts in every sentence of a text.
 
     Required words and glossaries widen the beam, up to 16, and cannot be drawn at random: they need search without a
     temperature.
 
     Raises:
-        TermsError: a phrase without text, or one that is both demanded and forbidden.
+        TermsError: a phrase without text, one that is both demanded and forbidden, or attention that is no number.
     """
 
     prefix: str = ""
@@ -55,6 +59,7 @@ class Terms:
     forbidden: tuple[str, ...] = ()
     glossary: Mapping[str, str] = field(default_factory=dict)
     protect: bool = True
+    attend: Mapping[str | int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.prefix, str):
@@ -63,6 +68,7 @@ class Terms:
             object.__setattr__(self, name, _phrases(name, getattr(self, name)))
         if not isinstance(self.glossary, Mapping):
             raise TermsError(f"A glossary must be a mapping. Received: {self.glossary!r:.40}")
+        object.__setattr__(self, "attend", dict(map(_attended, dict(self.attend).items())))
         terms = {" ".join(_phrase("glossary term", each).split()): each for each in self.glossary}
         longest_first = sorted(terms, key=len, reverse=True)
         targets = {each: _phrase("glossary term", self.glossary[terms[each]]) for each in longest_first}
@@ -125,6 +131,15 @@ def _phrases(name: str, phrases: Iterable[str]) -> tuple[str, ...]:
     if isinstance(phrases, str) or not isinstance(phrases, Iterable):
         raise TermsError(f"{name} must be several phrases, such as a tuple. Received: {phrases!r:.40}")
     return tuple(dict.fromkeys(_phrase(f"{name} phrase", each) for each in phrases))
+
+
+def _attended(wanted: tuple[object, object]) -> tuple[str | int, float]:
+    key, value = wanted
+    if isinstance(key, int) and key < 0:
+        raise TermsError(f"A position to attend to must be 0 or more. Received: {key}")
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise TermsError(f"What is added to attention must be a finite number. Received: {value!r:.40} for {key!r:.40}")
+    return key if isinstance(key, int) else _phrase("word to attend to", key), float(value)
 
 
 def _phrase(name: str, phrase: object) -> str:

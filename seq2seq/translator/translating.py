@@ -11,11 +11,12 @@ from typing import overload
 
 from seq2seq import engine as engines
 from seq2seq.config import Config, SearchConfig
-from seq2seq.engine import EOS, Engine, Hypothesis
-from seq2seq.explanation import Explanation
+from seq2seq.engine import ALTERNATIVES, Engine, Hypothesis
+from seq2seq.explanation import Explanation, Influence
 from seq2seq.tokenizer import Tokenizer
 from seq2seq.translator.checks import FLAGS
-from seq2seq.translator.plans import Plan, TranslationError, check_text, plan, start
+from seq2seq.translator.explaining import Asked, Explainer, Wanted
+from seq2seq.translator.plans import Plan, TranslationError, check_text, checked, plan, start
 from seq2seq.translator.scoring import Score, score
 from seq2seq.translator.sentences import Found, Searcher, Sentence, faults
 from seq2seq.translator.terms import Terms
@@ -59,6 +60,7 @@ class Translator:
         self._target = target
         differ = _primary(config.source_language) != _primary(config.target_language)
         self._searcher = Searcher(engine, source, target, languages_differ=differ)
+        self._explainer = Explainer(engine, (source, target), self._searcher, path=path)
 
     @classmethod
     def load(cls, path: str | Path, *, engine: str = "litert", threads: int | None = None) -> Translator:
@@ -143,7 +145,7 @@ class Translator:
             chunk: how many lines are read before they are translated together; more is quicker, fewer answer sooner.
         """
         chosen = search or self.config.search
-        wanted = _checked(terms, chosen)
+        wanted = checked(terms, chosen)
         waiting: list[Plan] = []
         characters = 0
         for number, line in enumerate(lines, start=1):
@@ -185,44 +187,66 @@ class Translator:
         pairs = [(clean(source)[0], clean(target)[0]) for source, target in zip(sources, targets, strict=True)]
         return score(self._engine, (self._source, self._target), pairs, search or self.config.search)
 
-    def explain(self, text: str, *, search: SearchConfig | None = None, terms: Terms | None = None) -> Explanation:
+    def explain(
+        self,
+        text: str,
+        *,
+        target: str | None = None,
+        search: SearchConfig | None = None,
+        terms: Terms | None = None,
+        cells: bool = False,
+        beam: bool = False,
+        alternatives: int = ALTERNATIVES,
+        step: int | None = None,
+    ) -> Explanation:
         """What the network did to translate one sentence.
 
         The text is read as one sentence, not split; of a longer text explain each of its `sentences`:
         `[translator.explain(each.source) for each in translator(text).sentences]`.
 
+        Arguments:
+            text: the sentence.
+            target: a translation to explain instead of searching for one.
+            search, terms: as for a call.
+            cells: whether gates and states, and the gradient that flows back through time, are wanted.
+            beam: whether the search is wanted as a tree.
+            alternatives: how many of the most probable pieces at each position.
+            step: the target position, from 0, whose gradient is wanted; None is the last, and none without `cells`.
+
         Raises:
-            EngineError: the sentence has more than 256 pieces.
-            TranslationError: the text is no string, or words are required and a temperature is set.
+            EngineError: a sentence has more than 256 pieces, there is no such step, or the graph of an older model
+                cannot do what was asked for.
+            TranslationError: a text is no string, `alternatives` is no positive number, or words are required and a
+                temperature is set.
         """
-        check_text(text)
+        asked = self._asked(text, target, search, terms)
+        return self._explainer.explain(asked, Wanted(cells, beam, alternatives, step))
+
+    def influence(
+        self, text: str, *, target: str | None = None, search: SearchConfig | None = None, terms: Terms | None = None
+    ) -> Influence:
+        """What each piece of a sentence does to each piece of its translation: every source piece hidden in turn.
+
+        Arguments and errors are those of `explain`.
+        """
+        return self._explainer.influence(self._asked(text, target, search, terms))
+
+    def saliency(
+        self, text: str, *, target: str | None = None, search: SearchConfig | None = None, terms: Terms | None = None
+    ) -> Influence:
+        """`influence` by gradients, computed by the tensorflow engine from the model's weights.
+
+        Arguments and errors are those of `explain`; an EngineError also says that TensorFlow is missing.
+        """
+        return self._explainer.saliency(self._asked(text, target, search, terms))
+
+    def _asked(self, text: str, target: str | None, search: SearchConfig | None, terms: Terms | None) -> Asked:
         chosen = search or self.config.search
-        wanted = _checked(terms, chosen)
-        text = clean(text)[0]
-        sentence = self._searcher.sentence(text, wanted)
-        source = sentence.ids
-        if source:
-            best = self._searcher([sentence], chosen)[sentence].hypotheses[0]
-        else:
-            best = Hypothesis((), 0.0, 0.0, True)
-        shown = self._engine.explain(source, best.ids)
-        alternatives = zip(shown["alternatives"].tolist(), shown["alternative_log_probs"].tolist(), strict=True)
-        return Explanation(
-            text=text,
-            translation=self._target.decode(best.ids),
-            score=best.score,
-            engine=self.engine_name,
-            source=tuple(self._source.pieces([*source, EOS])),
-            target=tuple(self._target.pieces([*best.ids, EOS])),
-            **{name: shown[name] for name in ("log_probs", "entropy", "attention", "encoder", "decoder")},
-            alternatives=tuple(
-                tuple(zip(self._target.pieces(ids), values, strict=True)) for ids, values in alternatives
-            ),
-        )
+        return Asked(text, target, chosen, checked(terms, chosen))
 
     def _translate(self, texts: Sequence[str], search: SearchConfig | None, terms: Terms | None) -> list[Translation]:
         chosen = search or self.config.search
-        wanted = _checked(terms, chosen)
+        wanted = checked(terms, chosen)
         return self._translated([self._plan(text, wanted) for text in texts], chosen)
 
     def _plan(self, text: str, terms: Terms) -> Plan:
@@ -260,15 +284,6 @@ class Translator:
     def _candidate(self, found: Hypothesis) -> Candidate:
         pieces = tuple(self._target.pieces(found.ids))
         return Candidate(self._target.decode(found.ids), found.score, found.log_prob, pieces, found.finished)
-
-
-def _checked(terms: Terms | None, search: SearchConfig) -> Terms:
-    wanted = Terms() if terms is None else terms
-    if search.temperature and (wanted.required or wanted.glossary):
-        raise TranslationError(
-            f"Required words and glossaries need search. Received: a temperature of {search.temperature}"
-        )
-    return wanted
 
 
 def _primary(language: str) -> str:

@@ -102,5 +102,5 @@ class Desk:
         chosen = chosen if 0 <= chosen < len(sentences) else 0
         explanation = None
         if sentences:
-            explanation = self.translator.explain(sentences[chosen].source, search=self._search(wish))
+            explanation = self.translator.explain(sentences[chosen].source, search=self._search(wish), cells=True)
         return Answer(translation, sentences, chosen, explanation, milliseconds)

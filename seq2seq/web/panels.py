@@ -51,13 +51,14 @@ def hypotheses(translation: Translation) -> list[dict[str, Any]]:
 
 
 def picture(explanation: Explanation) -> dict[str, Any]:
-    """Attention and memory cell of one sentence."""
+    """Attention and, where they were asked for, memory cells of one sentence."""
+    cells = explanation.cells
     return {
         "source": list(explanation.source),
         "target": list(explanation.target),
         "probability": np.round(np.exp(np.asarray(explanation.log_probs)), 3).tolist(),
         "attention": np.round(np.asarray(explanation.attention, np.float64), 3).tolist(),
-        "memory": memory(np.asarray(explanation.encoder, np.float32)),
+        "memory": memory(np.asarray(cells.encoder, np.float32)) if cells is not None else [],
     }
 
 
