@@ -58,10 +58,11 @@ ROWS = {
     "export": "config inference bundle tokenizer",
     "release": "config bundle card evaluation translator inference export",
     "documents": "translator",
-    "web": "translator explanation documents",
+    "translation_memory": "",
+    "web": "bundle translator explanation documents translation_memory",
 }
 TABLE = {noun: set(row.split()) for noun, row in ROWS.items()}
-TABLE["pipeline"] = set(TABLE) - {"documents", "web"}  # text to finished model folder in one call
+TABLE["pipeline"] = set(TABLE) - {"documents", "translation_memory", "web"}  # text to finished model folder in one call
 TABLE["cli"] = set(TABLE)  # everything; nobody imports cli
 OPEN = {"__init__", "__main__"}  # the front door names every noun, lazily
 

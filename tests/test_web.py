@@ -24,6 +24,7 @@ from web_server import Server, running
 
 from seq2seq.web import languages, limits, panels, service
 from seq2seq.web.desk import Desk
+from seq2seq.web.shelf import single
 
 needs_gradio = pytest.mark.skipif(
     __import__("importlib.util").util.find_spec("gradio") is None, reason="the extra `app` is not installed"
@@ -148,7 +149,7 @@ class TestService:
     def test_without_the_extra_the_sentence_names_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "uvicorn", None)
         with pytest.raises(service.ServiceError, match=re.escape("pip install 'seq2seq[app]'")):
-            service.run(web_standin.Translator, port=0)
+            service.run(lambda: single(web_standin.Translator), port=0)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +170,7 @@ class TestRoom:
             loaded.wait(10)
             return web_standin.Translator()
 
-        with TestClient(Room(load).application()) as client:
+        with TestClient(Room(lambda: single(load)).application()) as client:
             assert client.get("/healthz").json() == {"status": "ok", "ready": False}
             loaded.set()
             assert client.get("/").status_code == 200  # waits for the page
@@ -187,7 +188,7 @@ class TestRoom:
             raise ValueError("The model must be whole. Received: half of one")
 
         told = threading.Event()
-        room = Room(load, failed=told.set)
+        room = Room(lambda: single(load), failed=told.set)
         with TestClient(room.application()) as client:
             assert told.wait(10)
             assert client.get("/").status_code == 503
@@ -198,7 +199,7 @@ class TestRoom:
             raise ValueError("The model must be whole. Received: half of one")
 
         with pytest.raises(ValueError, match="half of one"):
-            service.run(load, port=0)
+            service.run(lambda: single(load), port=0)
 
 
 @needs_gradio

@@ -116,6 +116,6 @@ def _watch_connections() -> None:
 
 if __name__ == "__main__":
     _watch_connections()
-    from seq2seq.web import service
+    from seq2seq.web import service, shelf
 
-    service.run(Translator, port=int(sys.argv[1]))
+    service.run(lambda: shelf.single(Translator), port=int(sys.argv[1]))

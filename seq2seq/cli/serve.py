@@ -16,21 +16,33 @@ from seq2seq.cli.shell import app
 
 @app.command()
 def serve(
-    model: Annotated[
-        Path | None, typer.Argument(metavar="MODEL", help="A model or run folder. Default: the model that ships.")
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[MODEL]...", help="Model or run folders. Default: the model that ships."),
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 is every address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 7860,
     open_browser: Annotated[bool, typer.Option("--open", help="Show the page in this machine's browser.")] = False,
+    memory: Annotated[
+        Path | None, typer.Option("--memory", help="A file in which corrections are remembered; made if not there.")
+    ] = None,
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
-    """Serve the app in a browser. Ctrl-C ends it."""
+    """Serve the app in a browser, and its API. Of several models the first is loaded at once. Ctrl-C ends it."""
     from seq2seq.web import service
 
     if engine == "tensorflow":
         shell.import_tensorflow()
     try:
-        service.serve(model, host=host, port=port, open_browser=open_browser, engine=engine, threads=threads)
+        service.serve(
+            *(models or ()),
+            host=host,
+            port=port,
+            open_browser=open_browser,
+            engine=engine,
+            threads=threads,
+            memory=memory,
+        )
     except KeyboardInterrupt:  # the way to end a server; there is nothing to be said about it
         raise typer.Exit(errors.INTERRUPTED) from None

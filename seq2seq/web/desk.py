@@ -8,16 +8,20 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from seq2seq.web import limits
+from seq2seq.web.metrics import Metrics
 
 if TYPE_CHECKING:
     from seq2seq.explanation import Explanation
     from seq2seq.translator import Translation, Translator
+
+Result = TypeVar("Result")
 
 WORKERS = 16
 """Wishes under way at the same time: more than cores, for those that wait for the engine share batches."""
@@ -63,11 +67,21 @@ class Desk:
     Arguments:
         translator: a `Translator`.
         max_characters: longest text that is accepted.
+        metrics: where translations are counted, under the `name` of the model.
     """
 
-    def __init__(self, translator: Translator, *, max_characters: int = limits.MAX_CHARACTERS) -> None:
+    def __init__(
+        self,
+        translator: Translator,
+        *,
+        max_characters: int = limits.MAX_CHARACTERS,
+        metrics: Metrics | None = None,
+        name: str = "model",
+    ) -> None:
         self.translator = translator
         self.max_characters = max_characters
+        self._metrics = metrics or Metrics()
+        self._name = name
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="translate")
 
     def wish(self, text: str, search: str, beam: int, length_penalty: float) -> Wish:
@@ -76,11 +90,29 @@ class Desk:
 
     async def translate(self, wish: Wish) -> Translation:
         """The translation alone."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._translate, wish)
+        return await self.do(self._translate, wish)
 
     async def answer(self, wish: Wish, *, chosen: int = 0) -> Answer:
         """The translation, and a look into one of its sentences."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, wish, chosen)
+        return await self.do(self._answer, wish, chosen)
+
+    async def do(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Does some work in one of this desk's threads, after what came before."""
+        self._metrics.waiting.add(1)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        finally:
+            self._metrics.waiting.add(-1)
+
+    def translations(self, texts: Sequence[str], search: Any, terms: Any = None) -> list[Translation]:
+        """Translations of several texts at once, counted."""
+        started = time.perf_counter()
+        done = self.translator(list(texts), search=search, terms=terms)
+        self._metrics.translating.observe(time.perf_counter() - started, self._name)
+        self._metrics.texts.add(len(done), self._name)
+        self._metrics.sentences.add(sum(max(1, len(each.sentences)) for each in done), self._name)
+        self._metrics.characters.add(sum(map(len, texts)), self._name)
+        return done
 
     def warm_up(self) -> None:
         """Lets one thread make its interpreter before the first person waits for it."""
@@ -92,7 +124,7 @@ class Desk:
         return msgspec.structs.replace(self.translator.config.search, **settings)
 
     def _translate(self, wish: Wish) -> Translation:
-        return self.translator(wish.text, search=self._search(wish))
+        return self.translations([wish.text], self._search(wish))[0]
 
     def _answer(self, wish: Wish, chosen: int) -> Answer:
         started = time.perf_counter()

@@ -35,7 +35,7 @@ def text(value: object, *, limit: int = MAX_CHARACTERS) -> str:
 def search(value: object) -> str:
     """One of `SEARCHES`."""
     if value not in SEARCHES:
-        raise LimitError(f"The search must be one of {', '.join(SEARCHES)}. Received: {_brief(value)}")
+        raise LimitError(f"The search must be one of {', '.join(SEARCHES)}. Received: {brief(value)}")
     return str(value)
 
 
@@ -44,7 +44,7 @@ def beam(value: object) -> int:
     number = _number(value)
     if number is None or number != int(number) or not MIN_BEAM <= number <= MAX_BEAM:
         raise LimitError(
-            f"The beam size must be a whole number from {MIN_BEAM} to {MAX_BEAM}. Received: {_brief(value)}"
+            f"The beam size must be a whole number from {MIN_BEAM} to {MAX_BEAM}. Received: {brief(value)}"
         )
     return int(number)
 
@@ -54,7 +54,7 @@ def length_penalty(value: object) -> float:
     number = _number(value)
     if number is None or not 0.0 <= number <= MAX_LENGTH_PENALTY:
         raise LimitError(
-            f"The length penalty must be a number from 0 to {MAX_LENGTH_PENALTY:g}. Received: {_brief(value)}"
+            f"The length penalty must be a number from 0 to {MAX_LENGTH_PENALTY:g}. Received: {brief(value)}"
         )
     return number
 
@@ -69,6 +69,6 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _brief(value: object) -> str:
+def brief(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= 40 else shown[:37] + "..."

@@ -1,4 +1,4 @@
-"""The ASGI application: /healthz at once, and Gradio's page as soon as it has been imported.
+"""The ASGI application: /healthz at once, the API with the first model, and Gradio's page when it has been imported.
 
 It knows when things start and end; it does not know what the page shows.
 """
@@ -7,62 +7,78 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from seq2seq.web import limits
+from seq2seq.web import limits, metrics
 from seq2seq.web.gate import Gate
+from seq2seq.web.metrics import Metrics
 
 if TYPE_CHECKING:
-    from seq2seq.translator import Translator
+    from seq2seq.translation_memory import TranslationMemory
+    from seq2seq.web.shelf import Model, Shelf
 
 
 class Room:
     """What uvicorn serves.
 
     1. It starts with Starlette alone, which is imported in a fifth of a second, and answers /healthz.
-    2. A thread loads the translator, imports Gradio (seconds) and builds the page.
-    3. Requests for the page wait for that, at most `patience` seconds.
+    2. A thread loads the first model and opens the API, then imports Gradio (seconds) and builds the page.
+    3. Requests wait for what they need, at most `patience` seconds.
 
     Arguments:
-        load: gives the translator.
+        models: gives the models; the first is loaded at once.
+        memory: gives the translation memory, if there is to be one.
         max_characters: longest text that is accepted.
-        failed: called when the translator or the page cannot be made; `failure` then holds the reason.
+        failed: called when the model or the page cannot be made; `failure` then holds the reason.
         patience: seconds a request waits for the page.
     """
 
     def __init__(
         self,
-        load: Callable[[], Translator],
+        models: Callable[[], Sequence[Model]],
         *,
+        memory: Callable[[], TranslationMemory | None] = lambda: None,
         max_characters: int = limits.MAX_CHARACTERS,
         failed: Callable[[], None] = lambda: None,
         patience: float = 60.0,
     ) -> None:
         self.failure: BaseException | None = None
-        self._load = load
+        self.metrics = Metrics()
+        self._models = models
+        self._memory = memory
         self._max_characters = max_characters
         self._failed = failed
         self._patience = patience
+        self._api: ASGIApp | None = None
         self._page: Gate | None = None
         self._facts: dict[str, str] = {}
         self._end_streams: Callable[[], None] = lambda: None
-        self._opened = asyncio.Event()
+        self._serving = asyncio.Event()  # the API is there, or never will be
+        self._opened = asyncio.Event()  # the page is there, or never will be
         self._closed = asyncio.Event()
+        self._stopping = False
 
     def application(self) -> Starlette:
         """The application to give to uvicorn or to a test client."""
-        routes = [Route("/healthz", self._health), Mount("/", self._wait)]
+        routes = [
+            Route("/healthz", self._health),
+            Route("/readyz", self._ready),
+            Route("/metrics", self._count),
+            Mount("/", self._wait),
+        ]
         return Starlette(routes=routes, lifespan=self._lifespan)
 
     async def drain(self) -> None:
         """Lets work in flight finish, then ends the streams that would last as long as a page is open somewhere."""
+        self._stopping = True
+        self._serving.set()
         self._opened.set()
         if self._page is not None:
             await self._page.idle.wait()
@@ -71,23 +87,45 @@ class Room:
     async def _health(self, request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "ready": self._page is not None, **self._facts})
 
+    async def _ready(self, request: Request) -> JSONResponse:
+        if self._api is not None and not self._stopping:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "stopping" if self._stopping else "starting"}, 503, {"retry-after": "2"})
+
+    async def _count(self, request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(self.metrics), headers={"content-type": metrics.TYPE})
+
     async def _wait(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith("/v1/"):
+            await self._answer(scope, receive, send)
+            return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._opened.wait(), self._patience)
         starting = PlainTextResponse("The app is still starting; try again in a moment.\n", 503, {"retry-after": "2"})
         await (self._page or starting)(scope, receive, send)
 
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._serving.wait(), self._patience)
+        message = "The server is stopping." if self._stopping else "The server is still starting."
+        starting = JSONResponse({"error": {"message": message}}, 503, {"retry-after": "2"})
+        await (self._api or starting)(scope, receive, send)
+
     @contextlib.asynccontextmanager
     async def _lifespan(self, application: Starlette) -> AsyncIterator[None]:
         living = asyncio.create_task(self._live())
         yield
+        self._stopping = True
+        self._serving.set()
         self._opened.set()
         self._closed.set()
         await living
 
     async def _live(self) -> None:
         try:
-            page = await asyncio.to_thread(self._build)
+            shelf = await asyncio.to_thread(self._load)
+            self._serving.set()
+            page = await asyncio.to_thread(self._build, shelf)
             async with page.router.lifespan_context(page):
                 self._end_streams = page.state.end_streams
                 self._page = Gate(page)
@@ -95,16 +133,26 @@ class Room:
                 await self._closed.wait()
         except Exception as error:
             self.failure = error
+            self._serving.set()
             self._opened.set()
             self._failed()
 
-    def _build(self) -> Any:
-        translator = self._load()
+    def _load(self) -> Shelf:
+        from seq2seq.web.shelf import Shelf
+
+        shelf = Shelf(self._models(), max_characters=self._max_characters, metrics=self.metrics)
+        translator = shelf.first().translator
         self._facts = {
             "source_language": translator.source_language,
             "target_language": translator.target_language,
             "engine": translator.engine_name,
         }
+        from seq2seq.web.api import Api
+
+        self._api = Api(shelf, memory=self._memory()).application()
+        return shelf
+
+    def _build(self, shelf: Shelf) -> Any:
         from seq2seq.web import ui
 
-        return ui.application(translator, max_characters=self._max_characters)
+        return ui.application(shelf)

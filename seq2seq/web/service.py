@@ -1,4 +1,4 @@
-"""Starts and ends the server: the model's path, the socket, uvicorn, the signals.
+"""Starts and ends the server: the models' paths, the socket, uvicorn, the signals.
 
 It does not know what the page shows or how requests are answered.
 """
@@ -13,14 +13,15 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq.web import limits
 
 if TYPE_CHECKING:
-    from seq2seq.translator import Translator
+    from seq2seq.translation_memory import TranslationMemory
+    from seq2seq.web.shelf import Model
 
 GRACE = 20
 """Seconds that requests in flight may take to finish after the signal to stop."""
@@ -40,49 +41,58 @@ def pretrained() -> Path:
 
 
 def serve(
-    model: Path | None = None,
-    *,
+    *paths: Path,
     host: str = "127.0.0.1",
     port: int = 7860,
     open_browser: bool = False,
     engine: str = "litert",
     threads: int | None = None,
+    memory: Path | None = None,
     max_characters: int = limits.MAX_CHARACTERS,
 ) -> None:
     """Serves the app until SIGTERM or Ctrl-C, and then finishes what is in flight.
 
     Arguments:
-        model: a model folder or a run folder; None takes the model that ships.
+        paths: model folders or run folders; none takes the model that ships. The first is loaded at once, each other
+            when it is first asked for.
         host: the address to listen on; the default is reachable from this machine alone.
         port: 0 takes a free one.
         open_browser: show the page in the browser of this machine.
         engine, threads: passed to `Translator.load`.
+        memory: a file in which corrections are remembered; None remembers none.
         max_characters: longest text that is accepted.
 
     Raises:
         ServiceError: the address is taken or not this machine's, no model ships, or the extra `app` is not installed.
+        TranslationMemoryError: the file of the memory is something else.
         KeyboardInterrupt: after a clean end by Ctrl-C.
-        Whatever `Translator.load` raises when the model cannot be loaded.
+        Whatever `Translator.load` raises when the first model cannot be loaded.
     """
-    path = Path(model) if model is not None else pretrained()
+    folders = [Path(path) for path in paths] or [pretrained()]
 
-    def load() -> Translator:
-        from seq2seq.translator import Translator
+    def models() -> Sequence[Model]:
+        from seq2seq.web import shelf
 
-        return Translator.load(path, engine=engine, threads=threads)
+        return shelf.models(folders, engine=engine, threads=threads)
 
-    run(load, host=host, port=port, open_browser=open_browser, max_characters=max_characters)
+    def remembering() -> TranslationMemory | None:
+        from seq2seq.translation_memory import TranslationMemory
+
+        return TranslationMemory(memory) if memory is not None else None
+
+    run(models, host=host, port=port, open_browser=open_browser, memory=remembering, max_characters=max_characters)
 
 
 def run(
-    load: Callable[[], Translator],
+    models: Callable[[], Sequence[Model]],
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
     open_browser: bool = False,
+    memory: Callable[[], TranslationMemory | None] = lambda: None,
     max_characters: int = limits.MAX_CHARACTERS,
 ) -> None:
-    """`serve` for any source of a translator; `load` runs once, in a thread, while the server already listens."""
+    """`serve` for any source of models; `models` runs once, in a thread, while the server already listens."""
     try:
         import uvicorn
 
@@ -102,7 +112,7 @@ def run(
         server.should_exit = True
 
     with listen(host, port) as listener, _sigterm_ends_normally():
-        room = Room(load, max_characters=max_characters, failed=failed)
+        room = Room(models, memory=memory, max_characters=max_characters, failed=failed)
         server = Server(
             uvicorn.Config(room.application(), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
         )

@@ -18,7 +18,7 @@ from seq2seq.web.desk import WORKERS, Answer, Desk
 from seq2seq.web.toolkit import gr
 
 if TYPE_CHECKING:
-    from seq2seq.translator import Translator
+    from seq2seq.web.shelf import Shelf
 
 logger = logging.getLogger(__name__)
 FAILED = "Something went wrong on the server, and its log says what; please try another text."
@@ -32,9 +32,9 @@ ENGINES = {
 }
 
 
-def application(translator: Translator, *, max_characters: int = limits.MAX_CHARACTERS) -> FastAPI:
+def application(shelf: Shelf) -> FastAPI:
     """The page mounted in FastAPI. Its `state.end_streams` ends the streams that otherwise only end with the page."""
-    desk = Desk(translator, max_characters=max_characters)
+    desk = shelf.desk(shelf.default)
     page = blocks(desk)
     page.queue(default_concurrency_limit=WORKERS, max_size=64, api_open=False)
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

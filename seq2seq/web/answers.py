@@ -1,0 +1,172 @@
+"""How the API answers: errors as one JSON form, sizes limited, everything counted.
+
+It knows HTTP; it does not know what is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from seq2seq.web import limits
+from seq2seq.web.metrics import Metrics
+from seq2seq.web.shelf import NotLoaded
+
+logger = logging.getLogger(__name__)
+FAILED = "Something went wrong on the server, and its log says what."
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Busy(RuntimeError):
+    """Too much is waiting already."""
+
+
+class Missing(LookupError):
+    """What is asked for is not there."""
+
+
+def failure(code: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The one form of every error."""
+    return JSONResponse({"error": {"message": message}}, code, {**HEADERS, **(headers or {})})
+
+
+def translated(error: Exception) -> JSONResponse:
+    """An exception as an answer; our own sentences as they are, one plain sentence for anything else."""
+    if isinstance(error, RequestValidationError):
+        return failure(422, _invalid(error))
+    if isinstance(error, HTTPException):
+        words = {
+            404: "There is nothing here; /v1/openapi.json says what there is.",
+            405: "This path wants another method.",
+        }
+        return failure(error.status_code, words.get(error.status_code, str(error.detail)), error.headers)
+    if isinstance(error, Missing):
+        return failure(404, str(error))
+    if isinstance(error, Busy):
+        return failure(429, str(error), {"retry-after": "1"})
+    if isinstance(error, NotLoaded):
+        return failure(503, str(error), {"retry-after": "30"})
+    ours = type(error).__module__.startswith("seq2seq.") or "Received:" in str(error)
+    if isinstance(error, ValueError) and ours and type(error).__name__ != "BundleError":
+        return failure(422, str(error))
+    logger.error("a request failed", exc_info=error)
+    return failure(500, FAILED)
+
+
+def install(application: FastAPI) -> None:
+    """Has every error of an application answered in the one form."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return translated(error)
+
+    for kind in (RequestValidationError, HTTPException, ValueError, Missing, Busy, NotLoaded):
+        application.add_exception_handler(kind, answer)
+
+
+def _invalid(error: RequestValidationError) -> str:
+    first: Any = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return "The body must be JSON. Received: something else"
+    names = [str(part) for part in first["loc"][1:] if part not in ("str", "list[str]")]
+    place = ".".join(names) or "body"
+    reason = str(first["msg"])
+    received = limits.brief(first.get("input")) if first["type"] != "missing" else "nothing"
+    must = f"{reason[:1].lower()}{reason[1:]}"
+    return f"The field {place:.60} must be as the API's document says ({must}). Received: {received}"
+
+
+class Guard:
+    """ASGI middleware around the API: bodies are read up to a limit, answers counted, and none is left without headers.
+
+    Arguments:
+        application: the API.
+        metrics: where requests are counted.
+        paths: those that are counted by name.
+        bodies: most bytes of a body, by path; `limits.MAX_BODY` elsewhere.
+    """
+
+    def __init__(
+        self, application: ASGIApp, metrics: Metrics, *, paths: frozenset[str], bodies: Mapping[str, int]
+    ) -> None:
+        self._application = application
+        self._metrics = metrics
+        self._paths = paths
+        self._bodies = bodies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        started, path = time.perf_counter(), scope["path"] if scope["path"] in self._paths else "other"
+        code = 499  # the client left
+
+        async def counted(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, counted)
+        except Exception as error:
+            if code != 499:
+                raise
+            await translated(error)(scope, receive, counted)
+        finally:
+            self._metrics.requests.add(1, path, str(code))
+            self._metrics.seconds.observe(time.perf_counter() - started, path)
+            if code >= 500:
+                self._metrics.errors.add(1, path)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        most = self._bodies.get(scope["path"], limits.MAX_BODY)
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        large = failure(413, f"A request must be at most {most:,} bytes long.", {"connection": "close"})
+        declared = headers.get("content-length", "0")
+        if not declared.isdecimal() or int(declared) > most:
+            await large(scope, receive, send)
+        elif scope["method"] == "POST" and scope["path"] not in self._bodies and kind != "application/json":
+            await failure(415, "The content type must be application/json.")(scope, receive, send)
+        else:
+            body = await _body(receive, most)
+            if body is None:
+                await large(scope, receive, send)
+            else:
+                await self._application(scope, _again(body, receive), send)
+
+
+async def _body(receive: Receive, most: int) -> bytes | None:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > most:
+            return None
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    waiting = [body]
+
+    async def again() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return again

@@ -1,0 +1,255 @@
+"""The REST API: translate, explain, correct, whole documents, and which models there are.
+
+It turns forms into calls of desks and what comes back into plain JSON; limits, errors and counting are others'.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from seq2seq import __version__
+from seq2seq.web import answers, forms, languages, limits
+from seq2seq.web.answers import Busy, Guard, Missing
+from seq2seq.web.desk import Desk
+from seq2seq.web.shelf import Shelf
+
+if TYPE_CHECKING:
+    from seq2seq.translation_memory import Match, TranslationMemory
+    from seq2seq.translator import Translation
+
+Result = TypeVar("Result")
+
+MAX_WAITING = 64
+"""Most requests that wait or are under way; one more is told to come again."""
+MAX_SENTENCES = 50
+"""Most sentences of a text that the memory is asked about."""
+ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": forms.Error} for code in (404, 413, 415, 422, 429, 500, 503)}
+DESCRIPTION = "Translates text and shows how. Every error is one JSON form with one sentence."
+
+
+class Api:
+    """What answers at /v1.
+
+    Arguments:
+        shelf: the models.
+        memory: where corrections are remembered; None remembers none.
+    """
+
+    def __init__(self, shelf: Shelf, *, memory: TranslationMemory | None = None) -> None:
+        self.shelf = shelf
+        self.memory = memory
+        self._working = 0
+
+    def application(self) -> Guard:
+        """The ASGI application."""
+        made = FastAPI(
+            title="seq2seq",
+            version=__version__,
+            description=DESCRIPTION,
+            openapi_url="/v1/openapi.json",
+            docs_url=None,
+            redoc_url=None,
+        )
+        answers.install(made)
+        routes: tuple[tuple[str, Callable[..., Any], str, Any, int], ...] = (
+            ("/v1/translate", self.translate, "POST", forms.Translations, 200),
+            ("/v1/explain", self.explain, "POST", None, 200),
+            ("/v1/models", self.models, "GET", forms.Models, 200),
+            ("/v1/corrections", self.correct, "POST", forms.Kept, 201),
+            ("/v1/corrections", self.corrections, "GET", None, 200),
+            ("/v1/corrections/{number}", self.forget, "DELETE", None, 204),
+        )
+        for path, route, method, model, code in routes:
+            made.add_api_route(path, route, methods=[method], response_model=model, status_code=code, responses=ERRORS)
+        paths = frozenset({"/v1/openapi.json", *(path for path, *_ in routes)})
+        return Guard(made, self.shelf.metrics, paths=paths, bodies={})
+
+    async def translate(self, form: forms.Translate) -> dict[str, Any]:
+        """Translate one text, or several at once; `translations` has one entry for each, in order."""
+        texts = [form.text] if isinstance(form.text, str) else form.text
+        if not 1 <= len(texts) <= forms.MAX_TEXTS:
+            raise limits.LimitError(
+                f"A request must hold from 1 to {forms.MAX_TEXTS} texts. Received: {len(texts):,} texts"
+            )
+        for text in texts:
+            limits.text(text, limit=self.shelf.max_characters)
+        name, desk = await self._asked(form)
+        search, terms = _search(desk, form.search, form.n_best), _terms(form.terms)
+        started = time.perf_counter()
+        translations, found = await self._do(desk, self._translated, desk, texts, search, terms)
+        known = {text: match for text, match in found.items() if form.use_memory}
+        return {
+            "model": name,
+            "source_language": desk.translator.source_language,
+            "target_language": desk.translator.target_language,
+            "engine": desk.translator.engine_name,
+            "milliseconds": round(1000 * (time.perf_counter() - started), 1),
+            "translations": [_translation(each, given, known) for each, given in zip(translations, texts, strict=True)],
+        }
+
+    async def explain(self, form: forms.Explain) -> Response:
+        """Look into the translation of one sentence: the trace that docs/explanation.md describes."""
+        for text in (form.text, form.target):
+            limits.text(text, limit=self.shelf.max_characters)
+        _, desk = await self._asked(form)
+        wanted: dict[str, Any] = {"search": _search(desk, form.search, 1), "terms": _terms(form.terms)}
+        for key in ("target", "cells", "beam", "alternatives", "step"):
+            if getattr(form, key) not in (None, False):
+                wanted[key] = getattr(form, key)
+        trace = await self._do(desk, lambda: desk.translator.explain(form.text, **wanted).to_json())
+        return Response(trace, media_type="application/json")
+
+    async def models(self) -> dict[str, Any]:
+        """The models that can be asked, and what a request may hold."""
+        return {
+            "models": [self._model(name) for name in self.shelf.models],
+            "memory": self.memory is not None,
+            "limits": {
+                "characters": self.shelf.max_characters,
+                "texts": forms.MAX_TEXTS,
+                "beam": limits.MAX_BEAM,
+                "body_bytes": limits.MAX_BODY,
+            },
+        }
+
+    async def correct(self, form: forms.Correction) -> dict[str, Any]:
+        """Remember what a text should be called; it is on the disk when this answers."""
+        memory = self._memory()
+        for text in (form.source, form.target):
+            limits.text(text, limit=self.shelf.max_characters)
+        name = self.shelf.named(form.model, form.source_language, form.target_language)
+        desk = await self.shelf.asked(name)
+        pair = self.shelf.languages(name)
+        number = await self._do(desk, memory.remember, form.source, form.target, pair)
+        self.shelf.metrics.remembered.add(1)
+        return {
+            "id": number,
+            "source": form.source,
+            "target": form.target,
+            "source_language": pair[0],
+            "target_language": pair[1],
+        }
+
+    async def corrections(
+        self, model: str | None = None, source_language: str | None = None, target_language: str | None = None
+    ) -> Response:
+        """All corrections of a direction as TSV, as `seq2seq train` reads it."""
+        memory = self._memory()
+        name = self.shelf.named(model, source_language, target_language)
+        desk = await self.shelf.asked(name)
+        text = await self._do(desk, memory.table, self.shelf.languages(name))
+        headers = {"content-disposition": 'attachment; filename="corrections.tsv"'}
+        return Response(text, headers=headers, media_type="text/tab-separated-values; charset=utf-8")
+
+    async def forget(self, number: int) -> Response:
+        """Forget a correction."""
+        memory = self._memory()
+        desk = await self.shelf.asked(self.shelf.default)
+        if not 0 < number < 2**63 or not await self._do(desk, memory.forget, number):
+            raise Missing(f"A correction must be there to be forgotten. Received: number {number}")
+        return Response(status_code=204)
+
+    async def _asked(self, form: forms.Ask) -> tuple[str, Desk]:
+        name = self.shelf.named(form.model, form.source_language, form.target_language)
+        return name, await self.shelf.asked(name)
+
+    async def _do(self, desk: Desk, work: Callable[..., Result], *arguments: Any) -> Result:
+        if self._working >= MAX_WAITING:
+            raise Busy("Too many requests wait already; please try again in a moment.")
+        self._working += 1
+        try:
+            return await desk.do(work, *arguments)
+        finally:
+            self._working -= 1
+
+    def _memory(self) -> TranslationMemory:
+        if self.memory is None:
+            raise Missing("Corrections are remembered where the server was started with --memory FILE.")
+        return self.memory
+
+    def _model(self, name: str) -> dict[str, Any]:
+        source, target = self.shelf.languages(name)
+        return {
+            "name": name,
+            "source_language": source,
+            "target_language": target,
+            "source_name": languages.name(source),
+            "target_name": languages.name(target),
+            "right_to_left": [languages.right_to_left(source), languages.right_to_left(target)],
+            "default": name == self.shelf.default,
+            "loaded": self.shelf.loaded(name),
+            "reverse": self.shelf.reverse(name),
+            "scores": list(self.shelf.models[name].scores),
+        }
+
+    def _translated(
+        self, desk: Desk, texts: Sequence[str], search: Any, terms: Any
+    ) -> tuple[list[Translation], dict[str, list[Match]]]:
+        """The translations, and what is remembered of the texts and their sentences."""
+        done = desk.translations(texts, search, terms)
+        if self.memory is None:
+            return done, {}
+        pair = desk.translator.source_language, desk.translator.target_language
+        wanted = [*texts, *(part.source for each in done for part in each.sentences[:MAX_SENTENCES])]
+        return done, {text: self.memory.find(text, pair) for text in dict.fromkeys(wanted)}
+
+
+def _search(desk: Desk, form: forms.Search, n_best: int) -> Any:
+    given = form.model_dump(exclude_none=True)
+    own = desk.translator.config.search
+    if not given.get("temperature"):
+        given.setdefault("beam", max(min(own.beam, limits.MAX_BEAM), n_best))
+    return msgspec.structs.replace(own, **given, n_best=n_best)
+
+
+def _terms(form: forms.Terms | None) -> Any:
+    from seq2seq.translator import Terms
+
+    return None if form is None else Terms(**form.model_dump())
+
+
+def _translation(done: Translation, given: str, known: dict[str, list[Match]]) -> dict[str, Any]:
+    found = known.get(given, [])
+    exact = next((match.target for match in found if match.kind == "exact"), None)
+    return {
+        "source": given,
+        "text": done.text if exact is None else exact,
+        "origin": "model" if exact is None else "memory",
+        "score": done.score,
+        "hypotheses": [
+            {"text": each.text, "score": each.score, "log_prob": each.log_prob, "finished": bool(each.finished)}
+            for each in done.hypotheses
+        ],
+        "sentences": [
+            {
+                "source": each.source,
+                "text": each.text,
+                "score": each.score,
+                "flags": list(each.flags),
+                "memory": _matches(known.get(each.source, [])),
+            }
+            for each in done.sentences
+        ],
+        "flags": list(done.flags),
+        "warnings": list(done.warnings),
+        "memory": _matches(found),
+    }
+
+
+def _matches(found: Sequence[Match]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": match.number,
+            "kind": match.kind,
+            "similarity": round(match.similarity, 3),
+            "source": match.source,
+            "target": match.target,
+        }
+        for match in found
+    ]

@@ -1,0 +1,195 @@
+"""What a request to the API may say, field by field, with the ranges that its OpenAPI document names.
+
+It knows fields and ranges; it knows neither models nor what is done with a request.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from seq2seq.web import limits
+
+MAX_TEXTS = 128
+"""Most texts of one request."""
+MAX_PHRASES = 100
+"""Most phrases that a translation must or must not say, and most terms of a glossary."""
+
+Phrase = Annotated[str, Field(max_length=200)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Form(BaseModel):
+    """A JSON object without unknown fields, whose values are of their own type already."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Search(Form):
+    """How to search; what is not given is the model's own."""
+
+    beam: int | None = Field(
+        default=None, ge=1, le=limits.MAX_BEAM, description="Hypotheses kept at each step; 1 is greedy."
+    )
+    length_penalty: Number | None = Field(default=None, ge=0, le=4, description="Higher prefers longer translations.")
+    coverage_penalty: Number | None = Field(default=None, ge=0, le=4, description="Higher leaves no source word out.")
+    word_reward: Number | None = Field(default=None, ge=-10, le=10, description="Added to the score for each piece.")
+    min_length: int | None = Field(default=None, ge=0, le=500)
+    max_length: int | None = Field(default=None, ge=0, le=500, description="Most pieces; 0: by the source.")
+    min_ratio: Number | None = Field(default=None, ge=0, le=4)
+    max_ratio: Number | None = Field(default=None, gt=0, le=8)
+    no_repeat: int | None = Field(default=None, ge=0, le=8)
+    diversity: Number | None = Field(default=None, ge=0, le=10)
+    temperature: Number | None = Field(default=None, ge=0, le=10, description="Draw at random instead of searching.")
+    top_k: int | None = Field(default=None, ge=0)
+    top_p: Number | None = Field(default=None, gt=0, le=1)
+    seed: int | None = Field(default=None, ge=0, lt=2**31)
+
+
+class Terms(Form):
+    """What a translation must and must not say."""
+
+    prefix: str = Field(default="", max_length=1000)
+    required: list[Phrase] = Field(default=[], max_length=MAX_PHRASES)
+    forbidden: list[Phrase] = Field(default=[], max_length=MAX_PHRASES)
+    glossary: dict[Phrase, Phrase] = Field(default={}, max_length=MAX_PHRASES)
+    protect: bool = Field(default=True, description="Keep URLs, numbers with units, placeholders and tags.")
+
+
+class Ask(Form):
+    """Which model is asked, and how."""
+
+    model: str | None = Field(default=None, description="A name from /v1/models. Default: the first that fits.")
+    source_language: str | None = Field(default=None, description="Such as en; picks a model where none is named.")
+    target_language: str | None = None
+    search: Search = Field(default_factory=Search)
+    terms: Terms | None = None
+
+
+class Translate(Ask):
+    """Texts to translate."""
+
+    text: str | list[str] = Field(description="One text, or several.", examples=["The house is red."])
+    n_best: int = Field(default=1, ge=1, le=limits.MAX_BEAM, description="How many hypotheses of each text.")
+    use_memory: bool = Field(default=True, description="Answer with the correction that is remembered of a text.")
+
+
+class Explain(Ask):
+    """A sentence to look into."""
+
+    text: str = Field(examples=["The house is red."])
+    target: str | None = Field(default=None, description="A translation to explain instead of searching for one.")
+    cells: bool = Field(default=False, description="With gates and states, and the gradient through time.")
+    beam: bool = Field(default=False, description="With the search as a tree.")
+    alternatives: int | None = Field(default=None, ge=1, le=50)
+    step: int | None = Field(default=None, ge=0)
+
+
+class Correction(Form):
+    """A text and what it should be called."""
+
+    source: str
+    target: str
+    model: str | None = Field(default=None, description="Whose languages these are. Default: the first that fits.")
+    source_language: str | None = None
+    target_language: str | None = None
+
+
+class Match(BaseModel):
+    """A text that is remembered."""
+
+    id: int
+    kind: str = Field(description="exact or fuzzy")
+    similarity: float
+    source: str
+    target: str
+
+
+class Hypothesis(BaseModel):
+    """One possible translation."""
+
+    text: str
+    score: float
+    log_prob: float
+    finished: bool
+
+
+class Sentence(BaseModel):
+    """A sentence of a text."""
+
+    source: str
+    text: str
+    score: float
+    flags: list[str]
+    memory: list[Match]
+
+
+class Translation(BaseModel):
+    """The translation of one text."""
+
+    source: str
+    text: str = Field(description="The correction that is remembered, or the best hypothesis.")
+    origin: str = Field(description="memory or model")
+    score: float
+    hypotheses: list[Hypothesis]
+    sentences: list[Sentence]
+    flags: list[str]
+    warnings: list[str]
+    memory: list[Match]
+
+
+class Translations(BaseModel):
+    """Translations, in the order of the texts."""
+
+    model: str
+    source_language: str
+    target_language: str
+    engine: str
+    milliseconds: float
+    translations: list[Translation]
+
+
+class Model(BaseModel):
+    """A model that can be asked."""
+
+    name: str
+    source_language: str
+    target_language: str
+    source_name: str
+    target_name: str
+    right_to_left: list[bool] = Field(description="Of source and target.")
+    default: bool
+    loaded: bool
+    reverse: str | None = Field(description="The model that translates back.")
+    scores: list[dict[str, Any]]
+
+
+class Models(BaseModel):
+    """All models, and what a request may hold."""
+
+    models: list[Model]
+    memory: bool = Field(description="Whether corrections are remembered.")
+    limits: dict[str, int]
+
+
+class Kept(BaseModel):
+    """A correction that is remembered."""
+
+    id: int
+    source: str
+    target: str
+    source_language: str
+    target_language: str
+
+
+class Message(BaseModel):
+    """What went wrong, in one sentence."""
+
+    message: str
+
+
+class Error(BaseModel):
+    """The form of every answer that is no success."""
+
+    error: Message
