@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     """BOS and pieces, (B, T)."""
     target_out: np.ndarray
     """Pieces and EOS, (B, T)."""
-    hints: Mapping[str, np.ndarray] = {}  # noqa: RUF012
+    hints: Mapping[str, np.ndarray] = {}
     """What else a loss may ask for, by name; the first axis of each is B."""
 
 

@@ -46,6 +46,9 @@ def train(
     init_from: Annotated[
         Path | None, typer.Option("--init-from", metavar="MODEL", help="A model to train further, on this text.")
     ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option("--teacher", metavar="MODEL", help="A model, or an ensemble, to learn from too.")
+    ] = None,
     assign: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
     ] = None,
@@ -56,6 +59,9 @@ def train(
         str | None, typer.Option("--seeds", metavar="N,N,...", help="Train once with each, in folders of --output.")
     ] = None,
     gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs of each machine that share a batch.")] = 1,
+    ray_workers: Annotated[
+        int | None, typer.Option("--ray-workers", min=1, help="Share each batch among so many workers on Ray.")
+    ] = None,
     no_preflight: Annotated[
         bool, typer.Option("--no-preflight", help="Do not try a network on a few pairs before the training.")
     ] = False,
@@ -78,8 +84,12 @@ def train(
     begun, seconds = time.monotonic(), _seconds(budget) if budget is not None else 0.0
     if dry_run and resume:
         raise UsageError("--dry-run shows a training that has not begun. Received: --dry-run and --resume")
+    if dry_run and ray_workers:
+        raise UsageError("--dry-run measures this machine alone. Received: --dry-run and --ray-workers")
     settings = _settings(configuration, assign or [])
-    numbers = _seeds(seeds, settings, {"--dry-run": dry_run, "--budget": budget, "--gpus": gpus > 1})
+    numbers = _seeds(
+        seeds, settings, {"--dry-run": dry_run, "--budget": budget, "--gpus": gpus > 1, "--ray-workers": ray_workers}
+    )
     _refuse_incomplete(len(sources or []), {"--target": targets, "--weight": weights, "--alignment": alignments})
     (source, target), *more = _corpora(sources or [], targets or [], weights or [], settings)
     if source is not None:
@@ -96,7 +106,13 @@ def train(
         raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
     sets = valid_source, valid_target, test_source, test_target
     files = pipeline.Files(
-        source or Path("-"), target, *sets, parent=init_from, more=tuple(more), alignments=tuple(alignments or [])
+        source or Path("-"),
+        target,
+        *sets,
+        parent=init_from,
+        teacher=teacher,
+        more=tuple(more),
+        alignments=tuple(alignments or []),
     )
     limit = pipeline.Budget(seconds, begun) if seconds else None
     if dry_run:
@@ -110,8 +126,11 @@ def train(
         )
         shell.show("\n".join(str(model.path) for model in models), as_json=False)
         return
-    model = pipeline.train(
-        files, output, settings=settings, provenance=card, resume=resume, gpus=gpus, before=before, say=_say
+    shared: dict[str, Any] = {"settings": settings, "provenance": card, "resume": resume, "before": before, "say": _say}
+    model = (
+        pipeline.train_on_ray(files, output, pipeline.Workers(ray_workers, gpus), **shared)
+        if ray_workers
+        else pipeline.train(files, output, gpus=gpus, **shared)
     )
     if model:  # on the first of several machines
         shell.show(model.path, as_json=False)
