@@ -19,6 +19,7 @@ CODES = {
     "DataError": BAD_DATA,
     "CorpusError": BAD_DATA,
     "DocumentError": BAD_DATA,
+    "TranslationMemoryError": BAD_DATA,
     "TokenizerError": BAD_DATA,
     "TranslationError": BAD_DATA,
     "BundleError": NO_MODEL,
@@ -29,7 +30,7 @@ CODES = {
 TRAIN = ("tensorflow", "keras", "tensorflow_text", "safetensors", "sacrebleu", "tensorboard", "matplotlib", "zstandard")
 EXTRAS = {
     **dict.fromkeys(TRAIN, "train"),
-    **dict.fromkeys(("gradio", "fastapi", "uvicorn"), "app"),
+    **dict.fromkeys(("gradio", "fastapi", "uvicorn", "pydantic"), "app"),
     "ray": "ray",
 }
 

@@ -35,6 +35,10 @@ class Busy(RuntimeError):
     """Too much is waiting already."""
 
 
+class Stopped(RuntimeError):
+    """The client has left, or the server ends."""
+
+
 class Missing(LookupError):
     """What is asked for is not there."""
 
@@ -58,7 +62,7 @@ def translated(error: Exception) -> JSONResponse:
         return failure(404, str(error))
     if isinstance(error, Busy):
         return failure(429, str(error), {"retry-after": "1"})
-    if isinstance(error, NotLoaded):
+    if isinstance(error, NotLoaded | Stopped):
         return failure(503, str(error), {"retry-after": "30"})
     ours = type(error).__module__.startswith("seq2seq.") or "Received:" in str(error)
     if isinstance(error, ValueError) and ours and type(error).__name__ != "BundleError":
@@ -73,7 +77,7 @@ def install(application: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return translated(error)
 
-    for kind in (RequestValidationError, HTTPException, ValueError, Missing, Busy, NotLoaded):
+    for kind in (RequestValidationError, HTTPException, ValueError, Missing, Busy, Stopped, NotLoaded):
         application.add_exception_handler(kind, answer)
 
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import FastAPI, Query, Request
 from starlette.responses import Response
 
-from seq2seq import __version__
+from seq2seq import __version__, documents
 from seq2seq.web import answers, forms, languages, limits
 from seq2seq.web.answers import Busy, Guard, Missing
 from seq2seq.web.desk import Desk
+from seq2seq.web.dropped import LINES, MAX_FILE, Files
 from seq2seq.web.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class Api:
         self.shelf = shelf
         self.memory = memory
         self._working = 0
+        self._files = Files()
+
+    def close(self) -> None:
+        """Ends what could go on for long."""
+        self._files.close()
 
     def application(self) -> Guard:
         """The ASGI application."""
@@ -60,6 +66,7 @@ class Api:
         routes: tuple[tuple[str, Callable[..., Any], str, Any, int], ...] = (
             ("/v1/translate", self.translate, "POST", forms.Translations, 200),
             ("/v1/explain", self.explain, "POST", None, 200),
+            ("/v1/documents", self.document, "POST", None, 200),
             ("/v1/models", self.models, "GET", forms.Models, 200),
             ("/v1/corrections", self.correct, "POST", forms.Kept, 201),
             ("/v1/corrections", self.corrections, "GET", None, 200),
@@ -68,7 +75,7 @@ class Api:
         for path, route, method, model, code in routes:
             made.add_api_route(path, route, methods=[method], response_model=model, status_code=code, responses=ERRORS)
         paths = frozenset({"/v1/openapi.json", *(path for path, *_ in routes)})
-        return Guard(made, self.shelf.metrics, paths=paths, bodies={})
+        return Guard(made, self.shelf.metrics, paths=paths, bodies={"/v1/documents": MAX_FILE})
 
     async def translate(self, form: forms.Translate) -> dict[str, Any]:
         """Translate one text, or several at once; `translations` has one entry for each, in order."""
@@ -105,16 +112,37 @@ class Api:
         trace = await self._do(desk, lambda: desk.translator.explain(form.text, **wanted).to_json())
         return Response(trace, media_type="application/json")
 
+    async def document(
+        self,
+        request: Request,
+        name: Annotated[str, Query(description="Of the file; its ending says what it is.", max_length=1000)],
+        model: str | None = None,
+        source_language: str | None = None,
+        target_language: str | None = None,
+        column: Annotated[list[str] | None, Query(description="Of a table; numbers or names.", max_length=100)] = None,
+        encoding: Annotated[str | None, Query(max_length=40)] = None,
+    ) -> Response:
+        """Translate a whole file, which is the body; the answer is the file, or with `Accept: application/x-ndjson`
+        lines that tell the share that is done, and at last the file in base64."""
+        model = self.shelf.named(model, source_language, target_language)
+        settings = {"columns": column or (), "encoding": encoding}
+        lines = LINES in request.headers.get("accept", "")
+        return await self._files.answer(
+            await self.shelf.asked(model), name, await request.body(), settings, lines=lines
+        )
+
     async def models(self) -> dict[str, Any]:
         """The models that can be asked, and what a request may hold."""
         return {
             "models": [self._model(name) for name in self.shelf.models],
             "memory": self.memory is not None,
+            "files": list(documents.SUFFIXES),
             "limits": {
                 "characters": self.shelf.max_characters,
                 "texts": forms.MAX_TEXTS,
                 "beam": limits.MAX_BEAM,
                 "body_bytes": limits.MAX_BODY,
+                "file_bytes": MAX_FILE,
             },
         }
 

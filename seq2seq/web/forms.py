@@ -170,6 +170,7 @@ class Models(BaseModel):
 
     models: list[Model]
     memory: bool = Field(description="Whether corrections are remembered.")
+    files: list[str] = Field(description="Endings of the names of files that can be translated.")
     limits: dict[str, int]
 
 

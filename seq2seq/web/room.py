@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seq2seq.web import limits, metrics
 from seq2seq.web.gate import Gate
@@ -60,6 +60,7 @@ class Room:
         self._page: Gate | None = None
         self._facts: dict[str, str] = {}
         self._end_streams: Callable[[], None] = lambda: None
+        self._close: Callable[[], None] = lambda: None
         self._serving = asyncio.Event()  # the API is there, or never will be
         self._opened = asyncio.Event()  # the page is there, or never will be
         self._closed = asyncio.Event()
@@ -102,7 +103,15 @@ class Room:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._opened.wait(), self._patience)
         starting = PlainTextResponse("The app is still starting; try again in a moment.\n", 503, {"retry-after": "2"})
-        await (self._page or starting)(scope, receive, send)
+        await (self._page or starting)(scope, receive, self._counting(send))
+
+    def _counting(self, send: Send) -> Send:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.metrics.requests.add(1, "page", str(message["status"]))
+            await send(message)
+
+        return counted
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         with contextlib.suppress(TimeoutError):
@@ -116,6 +125,7 @@ class Room:
         living = asyncio.create_task(self._live())
         yield
         self._stopping = True
+        self._close()
         self._serving.set()
         self._opened.set()
         self._closed.set()
@@ -149,7 +159,9 @@ class Room:
         }
         from seq2seq.web.api import Api
 
-        self._api = Api(shelf, memory=self._memory()).application()
+        api = Api(shelf, memory=self._memory())
+        self._close = api.close
+        self._api = api.application()
         return shelf
 
     def _build(self, shelf: Shelf) -> Any:
