@@ -114,6 +114,12 @@ def test_there_must_be_a_line_for_each_pair(tmp_path, lines):
         prepare(Mixture((pair,), (links,)), output=tmp_path / "out", holdout=FEW)
 
 
+def test_text_and_alignment_are_not_both_stdin(tmp_path):
+    pair, _ = corpus(tmp_path, "one", rows("cat", 20))
+    with pytest.raises(CorpusError, match="must be another file than its text. Received: - and -"):
+        prepare(Mixture((("-", pair[1]),), ("-",)), output=tmp_path / "out", source_language="en", target_language="de")
+
+
 def test_text_whose_words_stay_may_be_cleaned(tmp_path):
     given = [*rows("cat", 30), ("caf\u0065\u0301\x01 au lait", "Milch\u200b kaffee da", "0-1")]
     kept = dict(prepared(tmp_path, corpus(tmp_path, "one", given), holdout=Holdout(valid=1, test=0, seed=2)))

@@ -14,7 +14,7 @@ keras = pytest.importorskip("keras")
 
 from stopping import Stop  # noqa: E402
 
-from seq2seq import batches, config, distribution, guidance, pipeline, step  # noqa: E402
+from seq2seq import batches, config, distribution, guidance, pipeline, progress, step  # noqa: E402
 from seq2seq.batches import Pairs, Side  # noqa: E402
 from seq2seq.config import ModelConfig, TrainingConfig  # noqa: E402
 from seq2seq.model import Seq2Seq  # noqa: E402
@@ -247,7 +247,7 @@ def test_what_a_run_needs_for_guided_attention(tmp_path):
     several = pipeline.Files(*first[:2], more=((second[0], second[1]),), alignments=(first[2],))
     with pytest.raises(pipeline.PipelineError, match="an alignment for each corpus, or none. Received: 1, for 2"):
         start(several, run, {}, print)
-    assert guiding.asked(several.__class__(*first[:2], alignments=(first[2],)), weighed) == weighed
+    assert guiding.asked(pipeline.Files(*first[:2], alignments=(first[2],)), weighed) == weighed
     start(
         pipeline.Files(*first[:2], alignments=(first[2],)), run, {"tokenizer": {"vocabulary": 290}}, lambda line: None
     )
@@ -284,11 +284,11 @@ def test_a_run_with_alignments_is_trained_stopped_and_resumed(tmp_path, run, mon
     given += ["--set", "training.sampling=0.2", "--set", "tokenizer.vocabulary=290"]
     code, _, told = run(*given, "--alignment", links, "--output", tmp_path / "whole")
     assert code == 0 and "guided attention: " in told
-    shown = pipeline.train.__globals__["progress"].Bar
-    monkeypatch.setattr(pipeline.train.__globals__["progress"], "Bar", lambda: Stop(5))
+    bar = progress.Bar
+    monkeypatch.setattr(progress, "Bar", lambda: Stop(5))
     code, _, told = run(*given, "--alignment", links, "--output", tmp_path / "parts")
     assert code == 130
-    monkeypatch.setattr(pipeline.train.__globals__["progress"], "Bar", shown)
+    monkeypatch.setattr(progress, "Bar", bar)
     code, _, told = run("train", "--resume", "--output", tmp_path / "parts")
     assert code == 0
     one, other = ((tmp_path / name / "model" / "weights.safetensors").read_bytes() for name in ("whole", "parts"))

@@ -162,6 +162,8 @@ def _name(path: str | Path) -> str:
 def _all_blocks(mixture: Mixture, languages: tuple[str, str], store: Store, ends: list[int]) -> Iterator[Block]:
     """The blocks of each corpus in turn; `ends` gets how many pairs the store has after each."""
     for pair, alignment in zip_longest(mixture.corpora, mixture.alignments):
+        if str(alignment) == "-" and "-" in map(str, pair):
+            raise CorpusError("An alignment must be another file than its text. Received: - and -")
         found = blocks(*pair, languages=languages)
         yield from linked(found, alignment) if alignment is not None else found
         ends.append(store.count)
