@@ -5,6 +5,7 @@ It turns forms into calls of desks and what comes back into plain JSON; limits, 
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -109,7 +110,7 @@ class Api:
         for key in ("target", "cells", "beam", "alternatives", "step"):
             if getattr(form, key) not in (None, False):
                 wanted[key] = getattr(form, key)
-        trace = await self._do(desk, lambda: desk.translator.explain(form.text, **wanted).to_json())
+        trace = await self._do(desk, _trace, desk, form, wanted)
         return Response(trace, media_type="application/json")
 
     async def document(
@@ -239,7 +240,21 @@ def _search(desk: Desk, form: forms.Search, n_best: int) -> Any:
 def _terms(form: forms.Terms | None) -> Any:
     from seq2seq.translator import Terms
 
-    return None if form is None else Terms(**form.model_dump())
+    if form is None:
+        return None
+    given = form.model_dump()
+    pieces = {place: added for place, added in enumerate(given.pop("attention_bias")) if added}
+    return Terms(**{**given, "attend": {**given["attend"], **pieces}})
+
+
+def _trace(desk: Desk, form: forms.Explain, wanted: dict[str, Any]) -> str:
+    """The trace as JSON, with what the source pieces do where that is asked for."""
+    trace = desk.translator.explain(form.text, **wanted)
+    told = {key: wanted[key] for key in ("target", "search", "terms") if key in wanted}
+    for name in ("influence", "saliency"):
+        if getattr(form, name):
+            trace = dataclasses.replace(trace, **{name: getattr(desk.translator, name)(form.text, **told)})
+    return trace.to_json()
 
 
 def _translation(done: Translation, given: str, known: dict[str, list[Match]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seq2seq.web import limits
 
@@ -16,14 +16,32 @@ MAX_TEXTS = 128
 MAX_PHRASES = 100
 """Most phrases that a translation must or must not say, and most terms of a glossary."""
 
+MAX_PIECES = 257
+"""Most pieces of a sentence, its end included."""
+
 Phrase = Annotated[str, Field(max_length=200)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Bias = Annotated[float, Field(allow_inf_nan=False, ge=-1e4, le=1e4)]
 
 
 class Form(BaseModel):
     """A JSON object without unknown fields, whose values are of their own type already."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_characters(cls, value: Any) -> Any:
+        """Half a character, which JSON can write, becomes the sign for one that is unknown."""
+        return _whole(value)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return {_whole(key): _whole(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 class Search(Form):
@@ -55,6 +73,12 @@ class Terms(Form):
     forbidden: list[Phrase] = Field(default=[], max_length=MAX_PHRASES)
     glossary: dict[Phrase, Phrase] = Field(default={}, max_length=MAX_PHRASES)
     protect: bool = Field(default=True, description="Keep URLs, numbers with units, placeholders and tags.")
+    attend: dict[Phrase, Bias] = Field(
+        default={}, max_length=MAX_PHRASES, description="Source words, and what is added to their attention scores."
+    )
+    attention_bias: list[Bias] = Field(
+        default=[], max_length=MAX_PIECES, description="The same for each source piece: -10000 mutes, 2.3 boosts."
+    )
 
 
 class Ask(Form):
@@ -84,6 +108,8 @@ class Explain(Ask):
     beam: bool = Field(default=False, description="With the search as a tree.")
     alternatives: int | None = Field(default=None, ge=1, le=50)
     step: int | None = Field(default=None, ge=0)
+    influence: bool = Field(default=False, description="With what each source piece does, by hiding it.")
+    saliency: bool = Field(default=False, description="The same by gradients; needs TensorFlow on the server.")
 
 
 class Correction(Form):
