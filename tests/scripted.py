@@ -24,26 +24,38 @@ def tokens() -> tokenizer.Tokenizer:
     return tokenizer.Tokenizer(tokenizer.train(sentences, vocabulary=305))
 
 
+OLD = ("attention_bias", "present", "k")
+"""The inputs that graphs of older models lack."""
+
+
 @functools.cache
-def graph() -> bytes:
+def graph(*, older: bool = False) -> bytes:
     """The compiled graph, from the folder for temporary files if it has been made of the same code before."""
     package = Path(config.__file__).parents[1]
     files = (Path(__file__), *sorted((package / "search").glob("*.py")), package / "inference.py")
     code = b"".join(path.read_bytes() for path in files)
-    kept = Path(tempfile.gettempdir()) / f"seq2seq-scripted-{hashlib.sha256(code).hexdigest()[:16]}.tflite"
+    name = f"seq2seq-scripted-{hashlib.sha256(code).hexdigest()[:16]}{'-older' * older}.tflite"
+    kept = Path(tempfile.gettempdir()) / name
     if not kept.exists():
         partial = kept.with_suffix(f".{os.getpid()}")
-        partial.write_bytes(compiled())
+        partial.write_bytes(compiled(older=older))
         partial.replace(kept)
     return kept.read_bytes()
 
 
-def compiled() -> bytes:
-    """The compiled graph; its best translation is the source backwards, and the next best say i + 1 for a piece i."""
+def compiled(*, older: bool = False) -> bytes:
+    """The compiled graph, or one as it was before some inputs existed.
+
+    Its best translation is the source backwards, and the next best say i + 1 for a piece i.
+    """
     tf = pytest.importorskip("tensorflow")
     from seq2seq import inference, search
 
     vocabulary = len(tokens())
+    constrained_inputs, explain_inputs = (
+        {name: spec for name, spec in specs.items() if not (older and name in OLD)}
+        for specs in (inference.CONSTRAINED, inference.EXPLAIN)
+    )
 
     def scripted(source):
         """The piece to say at each of S + 1 steps, (B, S + 1), and where it stands, (B, S + 1)."""
@@ -81,9 +93,9 @@ def compiled() -> bytes:
         return found(inference.TRANSLATE, inputs)
 
     def constrained(*inputs):
-        return found(inference.CONSTRAINED, inputs)
+        return found(constrained_inputs, inputs)
 
-    def explain(source, target, _, k):
+    def explain(source, target, _=None, k=5):
         """Numbers that tell which axis is which: 10 * direction or layer + gate, plus the piece's id / 1000."""
         _, places = scripted(source)
         steps = tf.shape(target)[1]
@@ -104,8 +116,8 @@ def compiled() -> bytes:
 
     module = tf.Module()
     module.translate = tf.function(translate, input_signature=list(inference.TRANSLATE.values()), autograph=False)
-    module.constrained = tf.function(constrained, input_signature=list(inference.CONSTRAINED.values()), autograph=False)
-    module.explain = tf.function(explain, input_signature=list(inference.EXPLAIN.values()), autograph=False)
+    module.constrained = tf.function(constrained, input_signature=list(constrained_inputs.values()), autograph=False)
+    module.explain = tf.function(explain, input_signature=list(explain_inputs.values()), autograph=False)
     return convert(module)
 
 
@@ -114,15 +126,16 @@ def convert(module, *, eight_bit: bool = False) -> bytes:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
-        signatures = {name: getattr(module, name) for name in ("translate", "constrained", "explain")}
+        names = ("translate", "constrained", "explain", "gradient")
+        signatures = {name: getattr(module, name) for name in names if getattr(module, name, None)}
         tf.saved_model.save(module, folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if eight_bit else []
         return converter.convert()
 
 
-def write(path: Path) -> Path:
+def write(path: Path, *, older: bool = False) -> Path:
     """The scripted model as a folder."""
-    files = {"tokenizer.model": tokens().model, "model.tflite": graph()}
+    files = {"tokenizer.model": tokens().model, "model.tflite": graph(older=older)}
     bundle.write(path, config=config.build(LANGUAGES), files=files, provenance={}, scores=[])
     return path

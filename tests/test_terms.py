@@ -11,7 +11,7 @@ import scripted
 
 from seq2seq import SearchConfig, Terms, config
 from seq2seq.engine import Demands, Hypothesis
-from seq2seq.translator import TermsError, TranslationError, Translator, spans
+from seq2seq.translator import TermsError, TranslationError, Translator, attending, spans
 
 TOKENS = scripted.tokens()
 
@@ -300,3 +300,42 @@ def test_results_do_not_depend_on_company(backwards: Translator, tmp_path: Path)
     terms = Terms(forbidden=("rot",), glossary={"baum": "Haus"})
     lines = ["der Hund rot", "ein Baum {x}", "ja", "ein Baum rot", "die Katze {x} 5 km"]
     assert [backwards(line, terms=terms) for line in lines] == backwards(lines, terms=terms)
+
+
+class TestAttention:
+    """Which pieces of the source are muted or boosted."""
+
+    def places(self, text: str, *keys: str | int) -> list[str]:
+        tokens = scripted.tokens()
+        bias = attending.bias(tokens, text, dict.fromkeys(keys, 1.0))
+        pieces = [*tokens.pieces(tokens.encode(text)), "</s>"]
+        return [piece for piece, value in zip(pieces, bias or [0.0] * len(pieces), strict=True) if value]
+
+    def test_a_word_is_all_its_pieces_wherever_it_stands(self) -> None:
+        assert self.places("der Hund , der rot", "der") == ["▁der", "▁der"]
+        assert self.places("der Hund", "hund") == ["▁Hund"]
+        assert self.places("der hund", "Hund") == []
+        assert self.places("ein 😀 rot", "😀") == ["<0xF0>", "<0x9F>", "<0x98>", "<0x80>"]
+        assert self.places("ein  Baum rot", "ein Baum") == ["▁ein", "▁Baum"]
+
+    def test_a_position_is_one_piece_the_end_included(self) -> None:
+        assert self.places("der Hund rot", 1) == ["▁Hund"]
+        assert self.places("der Hund rot", 3) == ["</s>"]
+        assert self.places("der Hund rot", 4) == []
+
+    def test_wishes_add_up(self) -> None:
+        assert attending.bias(scripted.tokens(), "der Hund", {"Hund": 1.0, 1: 0.5, "der Hund": 2.0}) == (2.0, 3.5, 0.0)
+        assert attending.bias(scripted.tokens(), "der Hund", {"Hund": 1.0, 1: -1.0}) == ()
+
+    @pytest.mark.parametrize(
+        ("attend", "message"),
+        [
+            ({-1: 1.0}, r"A position to attend to must be 0 or more\. Received: -1"),
+            ({"a": float("nan")}, r"What is added to attention must be a finite number\. Received: nan for 'a'"),
+            ({"a": "much"}, r"What is added to attention must be a finite number\. Received: 'much' for 'a'"),
+            ({" ": 1.0}, r"A word to attend to must be text\. Received: ' '"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, attend: dict, message: str) -> None:
+        with pytest.raises(TermsError, match=f"^{message}$"):
+            Terms(attend=attend)
