@@ -158,6 +158,7 @@ class TestCommand:
         code, _, said = run("corrections", tmp_path / "none.db")
         assert code == 3 and "must be a file that is there" in said and not (tmp_path / "none.db").exists()
 
+    @pytest.mark.slow
     def test_a_model_is_trained_further_with_corrections(
         self, run, memory: TranslationMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

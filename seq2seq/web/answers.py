@@ -23,6 +23,7 @@ from seq2seq.web.shelf import NotLoaded
 
 logger = logging.getLogger(__name__)
 FAILED = "Something went wrong on the server, and its log says what."
+NO_JSON = "The body must be JSON. Received: something else"
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -52,6 +53,8 @@ def translated(error: Exception) -> JSONResponse:
     """An exception as an answer; our own sentences as they are, one plain sentence for anything else."""
     if isinstance(error, RequestValidationError):
         return failure(422, _invalid(error))
+    if isinstance(error, HTTPException) and error.status_code == 400:
+        return failure(422, NO_JSON)
     if isinstance(error, HTTPException):
         words = {
             404: "There is nothing here; /v1/openapi.json says what there is.",
@@ -77,14 +80,14 @@ def install(application: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return translated(error)
 
-    for kind in (RequestValidationError, HTTPException, ValueError, Missing, Busy, Stopped, NotLoaded):
+    for kind in (RequestValidationError, HTTPException, ValueError, Missing, Busy, Stopped, NotLoaded, Exception):
         application.add_exception_handler(kind, answer)
 
 
 def _invalid(error: RequestValidationError) -> str:
     first: Any = error.errors()[0]
     if first["type"] == "json_invalid":
-        return "The body must be JSON. Received: something else"
+        return NO_JSON
     names = [str(part) for part in first["loc"][1:] if part not in ("str", "list[str]")]
     place = ".".join(names) or "body"
     reason = str(first["msg"])
@@ -127,9 +130,8 @@ class Guard:
         try:
             await self._answer(scope, receive, counted)
         except Exception as error:
-            if code != 499:
-                raise
-            await translated(error)(scope, receive, counted)
+            if code == 499:
+                await translated(error)(scope, receive, counted)
         finally:
             self._metrics.requests.add(1, path, str(code))
             self._metrics.seconds.observe(time.perf_counter() - started, path)

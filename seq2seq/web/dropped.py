@@ -133,6 +133,7 @@ def plain_name(name: str) -> str:
         LimitError: there is no name.
     """
     plain = re.split(r"[/\\]", name)[-1].strip()
+    plain = f"file{plain}" if plain.startswith(".") else plain
     if not plain or len(plain) > 255:
         raise limits.LimitError(
             f"The name of a file must have from 1 to 255 characters. Received: {limits.brief(name)}"
@@ -142,7 +143,7 @@ def plain_name(name: str) -> str:
 
 def _renamed(name: str, desk: Desk) -> str:
     """report.docx -> report.de.docx"""
-    plain = Path(plain_name(name))
+    plain = Path(plain_name(name).encode("utf-8", "replace").decode())
     return f"{plain.stem}.{desk.translator.target_language or 'translated'}{plain.suffix}"
 
 
