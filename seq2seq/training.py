@@ -162,9 +162,7 @@ class Trainer:
         )
         if self.gathered is None:
             return lambda batch, ends: step(*batch)
-        gather = gather_function(
-            self.model, self.config, self.gathered, devices=self.devices, signature=signature
-        )
+        gather = gather_function(self.model, self.config, self.gathered, devices=self.devices, signature=signature)
         return lambda batch, ends: step(*batch) if ends else (gather(*batch), None)
 
     def _lower(self, warm: int) -> None:

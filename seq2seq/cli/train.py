@@ -5,6 +5,8 @@ It knows which files and settings were named; everything else is the pipeline's.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import sys
 import time
@@ -14,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seq2seq.cli import shell
+from seq2seq.cli import errors, shell
 from seq2seq.cli.errors import UsageError
 from seq2seq.cli.shell import app
 
@@ -82,10 +84,7 @@ def train(
     """
     shell.held_out(valid_source, valid_target, test_source, test_target)
     begun, seconds = time.monotonic(), _seconds(budget) if budget is not None else 0.0
-    if dry_run and resume:
-        raise UsageError("--dry-run shows a training that has not begun. Received: --dry-run and --resume")
-    if dry_run and ray_workers:
-        raise UsageError("--dry-run measures this machine alone. Received: --dry-run and --ray-workers")
+    _refuse_dry(dry_run, resume, ray_workers)
     settings = _settings(configuration, assign or [])
     numbers = _seeds(
         seeds, settings, {"--dry-run": dry_run, "--budget": budget, "--gpus": gpus > 1, "--ray-workers": ray_workers}
@@ -120,20 +119,33 @@ def train(
         return
     before = pipeline.Before(preflight=not no_preflight, budget=limit)
     card = {name: value for name, value in (("data", data), ("licence", licence)) if value}
+    shared: dict[str, Any] = {"settings": settings, "provenance": card, "resume": resume, "before": before, "say": _say}
     if numbers:
-        models = pipeline.train_seeds(
-            files, output, numbers, settings=settings, provenance=card, resume=resume, before=before, say=_say
-        )
+        models = pipeline.train_seeds(files, output, numbers, **shared)
         shell.show("\n".join(str(model.path) for model in models), as_json=False)
         return
-    shared: dict[str, Any] = {"settings": settings, "provenance": card, "resume": resume, "before": before, "say": _say}
     model = (
-        pipeline.train_on_ray(files, output, pipeline.Workers(ray_workers, gpus), **shared)
+        _train_on_ray(files, output, pipeline.Workers(ray_workers, gpus), **shared)
         if ray_workers
         else pipeline.train(files, output, gpus=gpus, **shared)
     )
     if model:  # on the first of several machines
         shell.show(model.path, as_json=False)
+
+
+def _refuse_dry(dry_run: bool, resume: bool, ray_workers: int | None) -> None:
+    if dry_run and resume:
+        raise UsageError("--dry-run shows a training that has not begun. Received: --dry-run and --resume")
+    if dry_run and ray_workers:
+        raise UsageError("--dry-run measures this machine alone. Received: --dry-run and --ray-workers")
+
+
+def _train_on_ray(files: Any, output: Path, workers: Any, **shared: Any) -> Any:
+    """Ray prints on stdout, which is for data, what it knows of dead workers; the error says it."""
+    from seq2seq import pipeline
+
+    with contextlib.redirect_stdout(sys.stderr if errors.debugging() else io.StringIO()):
+        return pipeline.train_on_ray(files, output, workers, **shared)
 
 
 def _seconds(text: str) -> float:

@@ -10,5 +10,18 @@ from seq2seq.pipeline.plan import plan
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.train import train
+from seq2seq.pipeline.workers import Workers, train_on_ray
 
-__all__ = ["Before", "Budget", "Files", "Interrupted", "PipelineError", "Run", "plan", "train", "train_seeds"]
+__all__ = [
+    "Before",
+    "Budget",
+    "Files",
+    "Interrupted",
+    "PipelineError",
+    "Run",
+    "Workers",
+    "plan",
+    "train",
+    "train_on_ray",
+    "train_seeds",
+]
