@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq import checkpoint, distribution
+from seq2seq import checkpoint, distribution, guidance
 from seq2seq.batches import Pairs, Side
 from seq2seq.cli import errors
 from seq2seq.config import ModelConfig, TrainingConfig
@@ -26,16 +26,20 @@ from tests.stopping import Stop
 
 V = 12
 RATES = dict.fromkeys(("dropout", "embedding_dropout", "readout_dropout"), 0.0)
-SETTINGS = TrainingConfig(epochs=2, batch_tokens=60, warmup_steps=3, average=1, moving_average=0.5, accumulate=2)
+SETTINGS = TrainingConfig(
+    epochs=2, batch_tokens=60, warmup_steps=3, average=1, moving_average=0.5, accumulate=2, guided_attention=0.5
+)
 
 
 def corpus(count: int = 60) -> Pairs:
-    """Short copies, and one pair so long that it is a batch of its own: a device has nothing to do then."""
+    """Short copies, linked, and one pair so long that it is a batch of its own: a device has nothing to do then."""
     random = np.random.default_rng(0)
     rows = [np.array([*random.integers(4, V, random.integers(1, 6)), 3], np.int32) for _ in range(count)]
     rows.append(np.array([*random.integers(4, V, 59), 3], np.int32))
     side = Side(np.concatenate(rows), np.cumsum([0, *map(len, rows)]))
-    return Pairs(side, side)
+    links = guidance.read([" ".join(f"{n}-{n}" for n in range(len(row) - 1)) for row in rows])
+    table = np.arange(V) > 3
+    return Pairs(side, side, (guidance.Links(links, (table, table)),))
 
 
 def trainer(folder: Path, devices: Devices, callbacks=()) -> Trainer:
