@@ -22,6 +22,7 @@ COMMANDS = (
     "explain",
     "export",
     "serve",
+    "corrections",
     "info",
 )
 

@@ -348,12 +348,12 @@ class TestServe:
         from seq2seq.web import service
 
         seen = []
-        monkeypatch.setattr(service, "serve", lambda model, **rest: seen.append((model, rest)))
+        monkeypatch.setattr(service, "serve", lambda *models, **rest: seen.append((models, rest)))
         assert run("serve") == (0, "", "")
         assert run("serve", "m", "--host", "0.0.0.0", "--port", 0, "--engine", "tensorflow")[0] == 0
-        assert seen[0][0] is None
+        assert seen[0][0] == ()
         assert seen[0][1]["host"] == "127.0.0.1"
-        assert seen[1][0] == Path("m")
+        assert seen[1][0] == (Path("m"),)
         assert (seen[1][1]["host"], seen[1][1]["port"], seen[1][1]["engine"]) == ("0.0.0.0", 0, "tensorflow")
 
     def test_ctrl_c_ends_it_without_a_word(self, run, monkeypatch):

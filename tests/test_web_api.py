@@ -127,6 +127,7 @@ class TestRefused:
         [
             ({"text": "x" * 101}, "The text must be at most 100 characters long. Received: 101 characters"),
             ({"text": ["x"] * 129}, "A request must hold from 1 to 128 texts. Received: 129 texts"),
+            ({"text": ["x" * 100] * 6}, "The texts of a request must be at most 500 characters long together."),
             ({"text": []}, "A request must hold from 1 to 128 texts. Received: 0 texts"),
             ({"text": 7}, "The field text must be as the API's document says (input should be a valid"),
             ({"text": ["a", None]}, "The field text must be as the API's document says"),
@@ -368,6 +369,14 @@ class TestDocuments:
         refused = place.client.post("/v1/documents", params=settings, content=content)
         assert refused.status_code == code and said(refused).startswith(sentence)
         assert "/tmp" not in refused.text
+
+    def test_much_text_is_refused_and_what_is_read_is_counted(
+        self, place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(dropped, "MAX_TEXT", 10)
+        for content, code in ((b"you\n" * 9, 200), (b"you and him\n", 422)):
+            assert place.client.post("/v1/documents", params={"name": "a.txt"}, content=content).status_code == code
+        assert place.shelf.metrics.characters.value("en-de") == 3  # equal lines are one
 
     def test_too_many_at_once_are_429_and_the_end_of_the_server_ends_them(
         self, place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch

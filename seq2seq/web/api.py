@@ -5,17 +5,15 @@ It turns forms into calls of desks and what comes back into plain JSON; limits, 
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import msgspec
 from fastapi import FastAPI, Query, Request
 from starlette.responses import Response
 
 from seq2seq import __version__, documents
-from seq2seq.web import answers, forms, languages, limits
+from seq2seq.web import answers, forms, languages, limits, plain
 from seq2seq.web.answers import Busy, Guard, Missing
 from seq2seq.web.desk import Desk
 from seq2seq.web.dropped import LINES, MAX_FILE, Files
@@ -29,6 +27,8 @@ Result = TypeVar("Result")
 
 MAX_WAITING = 64
 """Most requests that wait or are under way; one more is told to come again."""
+MAX_TOGETHER = 5
+"""How many texts of the greatest length the texts of one request may amount to."""
 MAX_SENTENCES = 50
 """Most sentences of a text that the memory is asked about."""
 ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": forms.Error} for code in (404, 413, 415, 422, 429, 500, 503)}
@@ -87,8 +87,13 @@ class Api:
             )
         for text in texts:
             limits.text(text, limit=self.shelf.max_characters)
+        if (together := sum(map(len, texts))) > MAX_TOGETHER * self.shelf.max_characters:
+            raise limits.LimitError(
+                f"The texts of a request must be at most {MAX_TOGETHER * self.shelf.max_characters:,} characters long "
+                f"together. Received: {together:,} characters"
+            )
         name, desk = await self._asked(form)
-        search, terms = _search(desk, form.search, form.n_best), _terms(form.terms)
+        search, terms = plain.search(desk.translator.config.search, form.search, form.n_best), plain.terms(form.terms)
         started = time.perf_counter()
         translations, found = await self._do(desk, self._translated, desk, texts, search, terms)
         known = {text: match for text, match in found.items() if form.use_memory}
@@ -98,7 +103,9 @@ class Api:
             "target_language": desk.translator.target_language,
             "engine": desk.translator.engine_name,
             "milliseconds": round(1000 * (time.perf_counter() - started), 1),
-            "translations": [_translation(each, given, known) for each, given in zip(translations, texts, strict=True)],
+            "translations": [
+                plain.translation(each, given, known) for each, given in zip(translations, texts, strict=True)
+            ],
         }
 
     async def explain(self, form: forms.Explain) -> Response:
@@ -106,11 +113,12 @@ class Api:
         for text in (form.text, form.target):
             limits.text(text, limit=self.shelf.max_characters)
         _, desk = await self._asked(form)
-        wanted: dict[str, Any] = {"search": _search(desk, form.search, 1), "terms": _terms(form.terms)}
+        search = plain.search(desk.translator.config.search, form.search, 1)
+        wanted: dict[str, Any] = {"search": search, "terms": plain.terms(form.terms)}
         for key in ("target", "cells", "beam", "alternatives", "step"):
             if getattr(form, key) not in (None, False):
                 wanted[key] = getattr(form, key)
-        trace = await self._do(desk, _trace, desk, form, wanted)
+        trace = await self._do(desk, plain.trace, desk.translator, form, wanted)
         return Response(trace, media_type="application/json")
 
     async def document(
@@ -227,72 +235,3 @@ class Api:
         pair = desk.translator.source_language, desk.translator.target_language
         wanted = [*texts, *(part.source for each in done for part in each.sentences[:MAX_SENTENCES])]
         return done, {text: self.memory.find(text, pair) for text in dict.fromkeys(wanted)}
-
-
-def _search(desk: Desk, form: forms.Search, n_best: int) -> Any:
-    given = form.model_dump(exclude_none=True)
-    own = desk.translator.config.search
-    if not given.get("temperature"):
-        given.setdefault("beam", max(min(own.beam, limits.MAX_BEAM), n_best))
-    return msgspec.structs.replace(own, **given, n_best=n_best)
-
-
-def _terms(form: forms.Terms | None) -> Any:
-    from seq2seq.translator import Terms
-
-    if form is None:
-        return None
-    given = form.model_dump()
-    pieces = {place: added for place, added in enumerate(given.pop("attention_bias")) if added}
-    return Terms(**{**given, "attend": {**given["attend"], **pieces}})
-
-
-def _trace(desk: Desk, form: forms.Explain, wanted: dict[str, Any]) -> str:
-    """The trace as JSON, with what the source pieces do where that is asked for."""
-    trace = desk.translator.explain(form.text, **wanted)
-    told = {key: wanted[key] for key in ("target", "search", "terms") if key in wanted}
-    for name in ("influence", "saliency"):
-        if getattr(form, name):
-            trace = dataclasses.replace(trace, **{name: getattr(desk.translator, name)(form.text, **told)})
-    return trace.to_json()
-
-
-def _translation(done: Translation, given: str, known: dict[str, list[Match]]) -> dict[str, Any]:
-    found = known.get(given, [])
-    exact = next((match.target for match in found if match.kind == "exact"), None)
-    return {
-        "source": given,
-        "text": done.text if exact is None else exact,
-        "origin": "model" if exact is None else "memory",
-        "score": done.score,
-        "hypotheses": [
-            {"text": each.text, "score": each.score, "log_prob": each.log_prob, "finished": bool(each.finished)}
-            for each in done.hypotheses
-        ],
-        "sentences": [
-            {
-                "source": each.source,
-                "text": each.text,
-                "score": each.score,
-                "flags": list(each.flags),
-                "memory": _matches(known.get(each.source, [])),
-            }
-            for each in done.sentences
-        ],
-        "flags": list(done.flags),
-        "warnings": list(done.warnings),
-        "memory": _matches(found),
-    }
-
-
-def _matches(found: Sequence[Match]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": match.number,
-            "kind": match.kind,
-            "similarity": round(match.similarity, 3),
-            "source": match.source,
-            "target": match.target,
-        }
-        for match in found
-    ]

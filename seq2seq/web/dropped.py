@@ -11,7 +11,7 @@ import json
 import re
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -24,10 +24,13 @@ from seq2seq.web.answers import Busy, Stopped
 
 if TYPE_CHECKING:
     from seq2seq.documents import Report
+    from seq2seq.translator import Translation
     from seq2seq.web.desk import Desk
 
 MAX_FILE = 4 << 20
 """Most bytes of a file."""
+MAX_TEXT = 200_000
+"""Most characters that are translated of a file."""
 MAX_AT_ONCE = 2
 """Most files under way."""
 LINES = "application/x-ndjson"
@@ -93,6 +96,25 @@ class Files:
             work.left.set()
 
 
+class _Reader:
+    """The translator of a desk, for one file: what it reads is counted and limited."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._characters = 0
+        self.target_language = desk.translator.target_language
+        self.explain = desk.translator.explain
+
+    def __call__(self, texts: Sequence[str], *, search: Any = None, terms: Any = None) -> list[Translation]:
+        self._characters += sum(map(len, texts))
+        if self._characters > MAX_TEXT:
+            raise limits.LimitError(
+                f"A file must have at most {MAX_TEXT:,} characters of text here; seq2seq translate --file takes more. "
+                f"Received: more"
+            )
+        return self._desk.translations(texts, search, terms)
+
+
 class _Work:
     """One file, translated in a thread."""
 
@@ -109,9 +131,8 @@ class _Work:
             source, target = Path(folder, f"file{self._suffix}"), Path(folder, f"done{self._suffix}")
             source.write_bytes(self._content)
             try:
-                report = documents.translate(
-                    self.desk.translator, source, target, progress=self._told, **self._settings
-                )
+                reader: Any = _Reader(self.desk)
+                report = documents.translate(reader, source, target, progress=self._told, **self._settings)
             except documents.DocumentError as error:
                 raise documents.DocumentError(str(error).replace(str(source), "the file")) from None
             except ImportError as error:

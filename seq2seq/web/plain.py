@@ -1,0 +1,98 @@
+"""Between forms and the library: settings out of what was asked, plain JSON out of what came back.
+
+It knows the fields of both; it knows neither HTTP nor when something is asked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from seq2seq.translator import Terms
+from seq2seq.web import forms, limits
+
+if TYPE_CHECKING:
+    from seq2seq.translation_memory import Match
+    from seq2seq.translator import Translation, Translator
+
+
+def search(own: Any, form: forms.Search, n_best: int) -> Any:
+    """The model's own settings with the given ones over them; the beam is wide enough for the `n_best`."""
+    given = form.model_dump(exclude_none=True)
+    if not given.get("temperature"):
+        given.setdefault("beam", max(min(own.beam, limits.MAX_BEAM), n_best))
+    return msgspec.structs.replace(own, **given, n_best=n_best)
+
+
+def terms(form: forms.Terms | None) -> Terms | None:
+    """The demands of a form.
+
+    Raises:
+        TermsError: no translation can meet them.
+    """
+    if form is None:
+        return None
+    given = form.model_dump()
+    pieces = {place: added for place, added in enumerate(given.pop("attention_bias")) if added}
+    return Terms(**{**given, "attend": {**given["attend"], **pieces}})
+
+
+def trace(translator: Translator, form: forms.Explain, wanted: dict[str, Any]) -> str:
+    """The trace as JSON, with what the source pieces do where that is asked for."""
+    found = translator.explain(form.text, **wanted)
+    told = {key: wanted[key] for key in ("target", "search", "terms") if key in wanted}
+    for name in ("influence", "saliency"):
+        if getattr(form, name):
+            found = dataclasses.replace(found, **{name: getattr(translator, name)(form.text, **told)})
+    return found.to_json()
+
+
+def translation(done: Translation, given: str, known: Mapping[str, Sequence[Match]]) -> dict[str, Any]:
+    """A translation as JSON; where the text is remembered, what is remembered is its text.
+
+    Arguments:
+        done: what the model made of it.
+        given: the text as it came.
+        known: what is remembered of texts and sentences.
+    """
+    found = known.get(given, [])
+    exact = next((match.target for match in found if match.kind == "exact"), None)
+    return {
+        "source": given,
+        "text": done.text if exact is None else exact,
+        "origin": "model" if exact is None else "memory",
+        "score": done.score,
+        "hypotheses": [
+            {"text": each.text, "score": each.score, "log_prob": each.log_prob, "finished": bool(each.finished)}
+            for each in done.hypotheses
+        ],
+        "sentences": [
+            {
+                "source": each.source,
+                "text": each.text,
+                "score": each.score,
+                "flags": list(each.flags),
+                "memory": _matches(known.get(each.source, [])),
+            }
+            for each in done.sentences
+        ],
+        "flags": list(done.flags),
+        "warnings": list(done.warnings),
+        "memory": _matches(found),
+    }
+
+
+def _matches(found: Sequence[Match]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": match.number,
+            "kind": match.kind,
+            "similarity": round(match.similarity, 3),
+            "source": match.source,
+            "target": match.target,
+        }
+        for match in found
+    ]
