@@ -459,6 +459,7 @@ class TestArchives:
         ("name", "content", "sentence"),
         [
             ("a.docx", b"PK no", r"must be a whole archive. Received: .*a.docx \(File is not a zip file\)"),
+            ("a.docx", zipped(word__document_xml="<x/>")[5:], r"must be a whole archive. Received: "),
             ("a.docx", zipped(x_xml="<x/>"), r"must hold a document. Received: .*a.docx \(something else\)"),
             ("a.docx", zipped(word__document_xml="<x>\n<"), r"Received: .*a.docx, line 2 \(word/document.xml: "),
             ("a.xlf", b"<xliff>\n</x>", r"XML must be well formed. Received: .*a.xlf, line 2"),

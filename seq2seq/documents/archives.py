@@ -5,6 +5,7 @@ It knows members and limits; what their text is the formats say.
 
 from __future__ import annotations
 
+import errno
 import re
 import zipfile
 import zlib
@@ -41,7 +42,9 @@ def translate(job: Job) -> None:
         with zipfile.ZipFile(job.stream) as archive, zipfile.ZipFile(job.out, "w") as made:
             made.comment = archive.comment
             _members(job, archive, made)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which a wrong place in the archive gives
+            raise
         raise DocumentError.at(
             f"A {job.path.suffix} file must be a whole archive", job.path, reason=str(error)
         ) from None

@@ -5,6 +5,7 @@ It knows HTTP; it does not know what is asked for.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -153,7 +154,7 @@ class Guard:
             if body is None:
                 await large(scope, receive, send)
             else:
-                await self._application(scope, _again(body, receive), send)
+                await _while_there(self._application, scope, body, receive, send)
 
 
 async def _body(receive: Receive, most: int) -> bytes | None:
@@ -167,12 +168,29 @@ async def _body(receive: Receive, most: int) -> bytes | None:
             return bytes(body)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+async def _while_there(application: ASGIApp, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+    """Answers a request whose body has been read, and gives up when the client leaves: what still waits is dropped."""
+    gone = asyncio.Event()
     waiting = [body]
 
     async def again() -> Message:
         if waiting:
             return {"type": "http.request", "body": waiting.pop(), "more_body": False}
-        return await receive()
+        await gone.wait()
+        return {"type": "http.disconnect"}
 
-    return again
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    answering = asyncio.ensure_future(application(scope, again, send))
+    watching = asyncio.ensure_future(watch())
+    try:
+        await asyncio.wait((answering, watching), return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            answering.result()
+    finally:
+        for task in (answering, watching):
+            task.cancel()
+        await asyncio.gather(answering, watching, return_exceptions=True)

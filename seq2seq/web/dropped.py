@@ -68,6 +68,7 @@ class Files:
             done, report = await desk.do(work)
         finally:
             self._working -= 1
+            work.left.set()
         headers = {
             "content-disposition": f"attachment; filename*=UTF-8''{quote(_renamed(name, desk), safe='')}",
             **{f"x-{key.replace('_', '-')}": str(value) for key, value in vars(report).items()},
