@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -77,13 +77,11 @@ class TestDesk:
         assert (greedy.beam, greedy.n_best) == (1, 1)
         assert (beam.beam, beam.n_best, beam.length_penalty) == (4, 4, 0.5)
 
-    def test_looks_into_the_sentence_that_is_asked_for(self) -> None:
+    def test_tells_the_sentences_and_how_they_were_searched(self) -> None:
         desk = Desk(web_standin.Translator())
-        wish = desk.wish("He has lost the key. Can you help us?", "beam", 2, 1.0)
-        answer = asyncio.run(desk.answer(wish, chosen=1))
-        assert answer.sentences[answer.chosen].source == "Can you help us?"
-        assert answer.explanation.source[0] == "▁Can"
-        assert asyncio.run(desk.answer(wish, chosen=9)).chosen == 0
+        answer = asyncio.run(desk.answer(desk.wish("He has lost the key. Can you help us?", "beam", 2, 0.6)))
+        assert [each.source for each in answer.sentences] == ["He has lost the key. ", "Can you help us?"]
+        assert answer.search == {"beam": 2, "length_penalty": 0.6}
 
     def test_its_limit_is_the_one_it_was_given(self) -> None:
         with pytest.raises(limits.LimitError, match="at most 3 characters"):
@@ -91,31 +89,36 @@ class TestDesk:
 
 
 class TestPanels:
-    def test_memory_shows_the_units_that_change_most_in_the_order_in_which_they_store(self) -> None:
-        steps, units = 4, 100
-        encoder = np.zeros((1, 2, 6, steps, units), np.float32)
-        encoder[:, :, panels.FORGET] = 0.25
-        encoder[:, :, panels.STATE, 3, 7] = 2.0  # unit 7 stores at the last piece, unit 9 at the second
-        encoder[:, :, panels.STATE, 1, 9] = -2.0
-        forward, backward = panels.memory(encoder)
-        assert (forward["direction"], backward["direction"]) == ("forward", "backward")
-        assert (forward["rows"], forward["units"]) == (panels.UNITS, units)
-        cell = np.frombuffer(base64.b64decode(forward["cell"]), np.uint8).reshape(panels.UNITS, steps)
-        assert np.argwhere(cell == 0).tolist() == [[panels.UNITS - 2, 1]]
-        assert np.argwhere(cell == 255).tolist() == [[panels.UNITS - 1, 3]]
-        assert forward["low"] == 0.2
-        assert set(base64.b64decode(forward["forget"])) == {16}  # 255 * (0.25 - 0.2) / (1 - 0.2)
-        assert forward["dropped"] == [units] * steps
-        assert forward["kept"] == [0.25] * steps
-
-    def test_a_result_is_json_and_its_attention_is_the_models(self) -> None:
+    def test_a_result_is_json_that_an_explanation_can_be_asked_with(self) -> None:
         desk = Desk(web_standin.Translator())
-        answer = asyncio.run(desk.answer(desk.wish("the key", "beam", 3, 1.0)))
+        answer = asyncio.run(desk.answer(desk.wish("the key. Can you", "greedy", 3, 1.0)))
         drawn = json.loads(json.dumps(panels.result(answer)))
-        assert [round(sum(row), 1) for row in drawn["attention"]] == [1.0] * len(drawn["target"])
-        assert len(drawn["attention"][0]) == len(drawn["source"])
-        assert [h["text"] for h in drawn["hypotheses"]] == ["der Schlüssel", "der Schlüssel (1)", "der Schlüssel (2)"]
-        assert drawn["hypotheses"][0]["probability"] == pytest.approx(np.exp(-0.5), abs=1e-3)
+        assert [each["source"] for each in drawn["sentences"]] == ["the key.", "Can you"]
+        assert drawn["search"] == {"beam": 1, "length_penalty": 1.0}
+        assert isinstance(drawn["gradients"], bool)
+        assert panels.result(asyncio.run(desk.answer(desk.wish(" ", "beam", 3, 1.0)))) is None
+
+    def test_hypotheses_have_scores_and_probabilities(self) -> None:
+        desk = Desk(web_standin.Translator())
+        best = panels.result(asyncio.run(desk.answer(desk.wish("the key", "beam", 3, 1.0))))["sentences"][0][
+            "hypotheses"
+        ]
+        assert [each["text"] for each in best] == ["der Schlüssel", "der Schlüssel (1)", "der Schlüssel (2)"]
+        assert best[0]["probability"] == pytest.approx(np.exp(-0.5), abs=1e-3)
+
+    def test_the_head_holds_every_asset_and_what_was_measured_cannot_end_its_script(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        assets = Path(panels.__file__).parent / "assets"
+        for kind, names in (("*.js", panels.SCRIPTS), ("*.css", panels.STYLES)):
+            assert {path.name for path in assets.glob(kind)} == set(names)
+        shutil.copytree(assets, tmp_path / "assets")
+        monkeypatch.setattr(panels.importlib.resources, "files", lambda package: tmp_path)
+        (tmp_path / "assets" / panels.MEASURED).write_text('{"units": "</script><script>alert(1)</script>"}')
+        head = panels.head()
+        assert head.count("</script>") == head.count("<script>") == 1
+        (tmp_path / "assets" / panels.MEASURED).unlink()
+        assert "seq2seq.measured = null;" in panels.head()
 
 
 class TestLanguages:

@@ -119,35 +119,6 @@ def test_a_slow_answer_never_overwrites_a_later_text(visit: Visit) -> None:
     visit.shows("der Schlüssel")
 
 
-def test_draws_attention_and_the_memory_cell(visit: Visit) -> None:
-    visit.type("Where is the nearest station")
-    visit.page.locator("svg.attention .ink").first.wait_for()
-    assert visit.page.locator("svg.attention g.row").count() == 8  # wo ist der nächst·e Bahnho·f end
-    assert visit.page.locator("svg.attention text.column").count() == 8
-    visit.page.locator("svg.attention").focus()
-    visit.page.keyboard.press("ArrowDown")
-    playwright.expect(visit.page.locator(".attended .reading")).to_contain_text("“wo” (probability")
-    painted = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(v => v > 0)"
-    plates = visit.page.locator(".remembered canvas")
-    assert plates.count() == 2
-    assert all(plates.nth(k).evaluate(painted) for k in range(2))
-    visit.page.get_by_role("button", name="Backward").click()
-    playwright.expect(visit.page.get_by_role("button", name="Backward")).to_have_attribute("aria-pressed", "true")
-
-
-def test_every_picture_has_words_beside_it_and_a_table_in_its_stead(visit: Visit) -> None:
-    visit.type("the key")
-    for name, rows in (("attended", 4), ("remembered", 3)):  # der Schlüs·sel end; the key end
-        figure = visit.page.locator(f"figure.{name}")
-        assert len(figure.locator("figcaption p").inner_text()) > 60
-        figure.locator("summary").click()
-        assert figure.locator("details table tbody tr").count() == rows
-        assert figure.locator("details caption").inner_text()
-    visit.source.fill("the key is")
-    visit.shows("der Schlüssel ist")
-    playwright.expect(visit.page.locator("figure.attended details")).to_have_attribute("open", "")
-
-
 def test_greedy_beam_and_the_list_of_the_best(visit: Visit) -> None:
     visit.type("the key")
     rows = visit.page.locator(".candidates tbody tr")
@@ -218,7 +189,7 @@ def test_hostile_text_is_shown_and_not_run(visit: Visit) -> None:
     for payload in PAYLOADS:
         visit.source.fill(f"{payload} and again {payload}")
         visit.shows(f"{payload} and again {payload}")
-        visit.page.locator("svg.attention").hover()
+        visit.page.locator(".studio svg.ribbons").hover()
         visit.page.wait_for_timeout(100)
         assert visit.page.title() == title, payload
         assert visit.page.locator("#result :is(img, script, a), #target img, #status img").count() == 0
@@ -228,7 +199,7 @@ def test_a_phone_is_wide_enough(browser: Any, server: Server) -> None:
     phone = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     visit = Visit(phone, server)
     visit.type("She said that she would come tomorrow if it did not rain, and we believed her. Is she here?")
-    visit.page.locator("svg.attention").wait_for()
+    visit.page.locator(".studio svg.ribbons").wait_for()
     assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
     boxes = [pane.bounding_box() for pane in visit.page.locator("#panes .pane").all()]
     assert boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"]

@@ -6,10 +6,11 @@ import re
 import sys
 import time
 
+import msgspec
 import numpy as np
+import web_traces
 
 from seq2seq.config import Config
-from seq2seq.explanation import Cells, Explanation
 from seq2seq.translator import Candidate, Translation
 
 WORDS = {
@@ -63,20 +64,30 @@ class Translator:
             self.engine_name,
         )
 
-    def explain(self, text, *, search=None, terms=None, cells=False):
-        source, target = [*pieces(text), "</s>"], [*pieces(self._words(text)), "</s>"]
-        steps, rows, units = len(source), len(target), 40
-        distance = np.abs(np.arange(rows)[:, None] * steps / rows - np.arange(steps))
-        attention = np.exp(-distance)
-        attention /= attention.sum(axis=1, keepdims=True)
-        noise = np.random.default_rng(steps)
-        encoder = noise.uniform(0, 1, (1, 2, 6, steps, units)).astype(np.float32)
-        encoder[:, :, 4] = np.cumsum(noise.normal(0, 0.5, (1, 2, steps, units)), axis=2)
-        return Explanation(
-            text=text, translation=self._words(text), score=-0.1, engine=self.engine_name, source=tuple(source),
-            target=tuple(target), log_probs=-noise.uniform(0, 1, rows), entropy=np.zeros(rows), attention=attention,
-            alternatives=(), cells=Cells(encoder, np.zeros((1, 6, rows, 2))) if cells else None,
-        )  # fmt: skip
+    def explain(self, text, *, target=None, search=None, terms=None, **wanted):
+        said = target if target is not None else self._demanded(self._words(text), terms)
+        bias = None
+        if terms is not None and terms.attend:
+            bias = np.zeros(len(pieces(text)) + 1, np.float32)
+            for place, added in terms.attend.items():
+                bias[place] += added
+        chosen = msgspec.to_builtins(search) if search is not None else None
+        return web_traces.trace(text, said, pieces(text), pieces(said), search=chosen, bias=bias, **wanted)
+
+    def influence(self, text, **asked):
+        told = self.explain(text, **asked)
+        return web_traces.influences(told.source, told.target, told.attention, told.translation)
+
+    def saliency(self, text, **asked):
+        told = self.explain(text, **asked)
+        return web_traces.influences(told.source, told.target, told.attention, told.translation, "gradient")
+
+    def _demanded(self, text, terms):
+        """The words after as many as the prefix has, behind the prefix; another for each that is forbidden."""
+        if terms is None:
+            return text
+        text = " ".join("Ding" if word.strip(".,!?") in terms.forbidden else word for word in text.split(" "))
+        return " ".join([terms.prefix, *text.split(" ")[len(terms.prefix.split()) :]]) if terms.prefix else text
 
     def _words(self, text):
         return re.sub(r"\w+", lambda m: WORDS.get(m[0].lower(), m[0]), text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +18,6 @@ from seq2seq.web import limits
 from seq2seq.web.metrics import Metrics
 
 if TYPE_CHECKING:
-    from seq2seq.explanation import Explanation
     from seq2seq.translator import Translation, Translator
 
 Result = TypeVar("Result")
@@ -50,14 +49,13 @@ class Wish:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A translation, the sentence of it that is looked into, and how long the translation took."""
+    """A translation, how it was searched for, and how long that took."""
 
     translation: Translation
     sentences: tuple[Translation, ...]
     """Those that hold text."""
-    chosen: int
-    """Which of `sentences` the explanation is of."""
-    explanation: Explanation | None
+    search: Mapping[str, float]
+    """The settings of the search that a wish names, as /v1/explain takes them."""
     milliseconds: float
 
 
@@ -92,9 +90,9 @@ class Desk:
         """The translation alone."""
         return await self.do(self._translate, wish)
 
-    async def answer(self, wish: Wish, *, chosen: int = 0) -> Answer:
-        """The translation, and a look into one of its sentences."""
-        return await self.do(self._answer, wish, chosen)
+    async def answer(self, wish: Wish) -> Answer:
+        """The translation with its sentences, which can be looked into."""
+        return await self.do(self._answer, wish)
 
     async def do(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Does some work in one of this desk's threads, after what came before."""
@@ -116,7 +114,8 @@ class Desk:
 
     def warm_up(self) -> None:
         """Lets one thread make its interpreter before the first person waits for it."""
-        self._threads.submit(self._answer, Wish("a"), 0).result()
+        self._threads.submit(self._answer, Wish("a")).result()
+        self._threads.submit(self.translator.explain, "a").result()
 
     def _search(self, wish: Wish) -> Any:
         beam = 1 if wish.search == "greedy" else wish.beam
@@ -126,13 +125,14 @@ class Desk:
     def _translate(self, wish: Wish) -> Translation:
         return self.translations([wish.text], self._search(wish))[0]
 
-    def _answer(self, wish: Wish, chosen: int) -> Answer:
+    def _answer(self, wish: Wish) -> Answer:
         started = time.perf_counter()
         translation = self._translate(wish)
         milliseconds = 1000 * (time.perf_counter() - started)
-        sentences = tuple(s for s in translation.sentences if s.source.strip())
-        chosen = chosen if 0 <= chosen < len(sentences) else 0
-        explanation = None
-        if sentences:
-            explanation = self.translator.explain(sentences[chosen].source, search=self._search(wish), cells=True)
-        return Answer(translation, sentences, chosen, explanation, milliseconds)
+        search = self._search(wish)
+        return Answer(
+            translation,
+            tuple(s for s in translation.sentences if s.source.strip()),
+            {"beam": search.beam, "length_penalty": search.length_penalty},
+            milliseconds,
+        )

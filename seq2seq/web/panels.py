@@ -1,38 +1,55 @@
-"""What the page draws, as plain JSON: hypotheses with scores, attention, and the memory cell at work.
+"""What the page is told of a translation, and the scripts that draw it; the panels ask /v1/explain for all else.
 
-The drawing itself is in assets/panels.js, which builds every piece of text with `textContent`; nothing here is HTML.
+The drawing is in assets, where every piece of text becomes a text node; nothing here is HTML.
 """
 
 from __future__ import annotations
 
-import base64
+import importlib.resources
+import importlib.util
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from seq2seq.explanation import CELL, DIRECTIONS
-
 if TYPE_CHECKING:
-    from seq2seq.explanation import Explanation
     from seq2seq.translator import Translation
     from seq2seq.web.desk import Answer
 
-UNITS = 64
-"""Rows of the memory picture: the units whose cell state changes most."""
-FORGET, STATE = CELL.index("f"), CELL.index("c")
+SCRIPTS = (
+    "page.js",
+    "drawing.js",
+    "charts.js",
+    "trace.js",
+    "attention.js",
+    "confidence.js",
+    "cell.js",
+    "unit.js",
+    "beam.js",
+    "whatif.js",
+    "influence.js",
+    "panels.js",
+)
+"""In the order in which they must run."""
+STYLES = ("style.css", "panels.css")
+MEASURED = "memory.json"
+"""What benchmarks/memory.py measured, if it stands among the assets."""
+
+
+def head() -> str:
+    """The styles and scripts of the page, as the content of its head."""
+    styles = "".join(f"<style>{_asset(name)}</style>" for name in STYLES)
+    scripts = "\n".join(map(_asset, SCRIPTS))
+    return f"{styles}<script>{scripts}\nseq2seq.measured = {_measured()};</script>"
 
 
 def result(answer: Answer) -> dict[str, Any] | None:
-    """Everything below the two panes, for one sentence of the answer; None where it has none."""
+    """What the panels start from: the sentences of an answer and how they were searched; None where it has none."""
     if not answer.sentences:
         return None
-    chosen = answer.sentences[answer.chosen]
     return {
-        "sentences": [sentence.source.strip() for sentence in answer.sentences],
-        "chosen": answer.chosen,
-        "hypotheses": hypotheses(chosen),
-        **(picture(answer.explanation) if answer.explanation is not None else {}),
+        "sentences": [{"source": each.source.strip(), "hypotheses": hypotheses(each)} for each in answer.sentences],
+        "search": dict(answer.search),
+        "gradients": importlib.util.find_spec("tensorflow") is not None,
     }
 
 
@@ -50,54 +67,12 @@ def hypotheses(translation: Translation) -> list[dict[str, Any]]:
     ]
 
 
-def picture(explanation: Explanation) -> dict[str, Any]:
-    """Attention and, where they were asked for, memory cells of one sentence."""
-    cells = explanation.cells
-    return {
-        "source": list(explanation.source),
-        "target": list(explanation.target),
-        "probability": np.round(np.exp(np.asarray(explanation.log_probs)), 3).tolist(),
-        "attention": np.round(np.asarray(explanation.attention, np.float64), 3).tolist(),
-        "memory": memory(np.asarray(cells.encoder, np.float32)) if cells is not None else [],
-    }
+def _asset(name: str) -> str:
+    return (importlib.resources.files("seq2seq.web") / "assets" / name).read_text(encoding="utf-8")
 
 
-def memory(encoder: np.ndarray) -> list[dict[str, Any]]:
-    """Forget gate and cell state of each encoder layer and direction.
-
-    Of all units the `UNITS` whose cell state varies most are kept, in the order of the piece at which each holds most:
-    what is stored early stands at the top. `low` is the forget gate that is drawn as nothing, `scale` the cell state
-    that is drawn in full.
-
-    Arguments:
-        encoder: (L, 2, 6, S, D/2).
-    """
-    pictures = []
-    for layer, directions in enumerate(encoder, 1):
-        for direction, cell in zip(DIRECTIONS, directions, strict=True):
-            forget, state = cell[FORGET], cell[STATE]  # (S, D/2)
-            rows = np.argsort(-state.var(axis=0), kind="stable")[:UNITS]
-            rows = rows[np.argsort(np.abs(state[:, rows]).argmax(axis=0), kind="stable")]
-            low = min(math.floor(10 * float(np.quantile(forget[:, rows], 0.01))) / 10, 0.9)
-            scale = max(float(np.quantile(np.abs(state[:, rows]), 0.99)), 1e-6)
-            pictures.append(
-                {
-                    "layer": layer,
-                    "direction": direction,
-                    "units": state.shape[1],
-                    "rows": len(rows),
-                    "low": low,
-                    "scale": round(scale, 2),
-                    "forget": _bytes((forget[:, rows].T - low) / (1.0 - low)),
-                    "cell": _bytes(0.5 + 0.5 * state[:, rows].T / scale),
-                    "kept": np.round(forget.mean(axis=1), 3).tolist(),
-                    "dropped": (forget < 0.5).sum(axis=1).tolist(),
-                    "stored": np.round(np.abs(state).mean(axis=1), 3).tolist(),
-                }
-            )
-    return pictures
-
-
-def _bytes(values: np.ndarray) -> str:
-    """Numbers from 0 to 1 as bytes from 0 to 255, in base64."""
-    return base64.b64encode(np.round(255 * np.clip(values, 0.0, 1.0)).astype(np.uint8).tobytes()).decode("ascii")
+def _measured() -> str:
+    """As JavaScript that cannot end the script it stands in."""
+    file = importlib.resources.files("seq2seq.web") / "assets" / MEASURED
+    plain = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return json.dumps(plain).replace("<", "\\u003c")

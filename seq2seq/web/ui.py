@@ -5,7 +5,6 @@ It arranges components and connects events; the desk translates, the panels say 
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 import logging
 from collections.abc import Callable
@@ -50,7 +49,7 @@ def application(shelf: Shelf) -> FastAPI:
         mcp_server=False,
         pwa=False,
         theme=gr.themes.Base(font=FONTS, font_mono=MONOSPACED),
-        head=f"<style>{_asset('style.css')}</style><script>{_asset('page.js')}{_asset('panels.js')}</script>",
+        head=panels.head(),
     )
     mounted: Any = application.routes[-1]
     application.state.end_streams = mounted.app.stop_event.set
@@ -161,7 +160,6 @@ def _switches(default: Any) -> tuple[Any, Any, Any]:
 
 def _connect(desk: Desk, inputs: list[Any], button: Any, outputs: list[Any]) -> None:
     """Whatever changes, the latest text and switches are translated; one that is overtaken is dropped."""
-    result = outputs[-1]
 
     async def respond(text: str, search: str, beam: int, length_penalty: float) -> tuple[str, Any, Any]:
         if isinstance(text, str) and not text.strip() and len(text) <= desk.max_characters:
@@ -172,19 +170,10 @@ def _connect(desk: Desk, inputs: list[Any], button: Any, outputs: list[Any]) -> 
             return "", {"error": _sentence(error)}, None
         return answer.translation.text, _facts(answer), panels.result(answer)
 
-    async def look(text: str, search: str, beam: int, length_penalty: float, event: gr.EventData) -> Any:
-        try:
-            wish = desk.wish(text, search, beam, length_penalty)
-            return panels.result(await desk.answer(wish, chosen=int(event.index)))
-        except Exception as error:
-            logger.info("no look into a sentence: %s", _sentence(error))
-            return gr.skip()
-
     quiet = {"trigger_mode": "always_last", "api_visibility": "private", "concurrency_id": "translate"}
     triggers = [button.click, *(component.change for component in inputs)]
     target = outputs[0]
     gr.on(triggers, respond, inputs, outputs, show_progress="minimal", show_progress_on=target, **quiet)
-    result.pick(look, inputs, result, show_progress="hidden", **quiet)
 
 
 def _endpoint(desk: Desk) -> Callable[..., Any]:
@@ -229,11 +218,7 @@ def _drawn(name: str, value: Any) -> Any:
     return gr.HTML(
         value,
         html_template=f'<div class="{name}"></div>',
-        js_on_load=f"seq2seq.{name}(element.querySelector('.{name}'), props, watch, trigger); // 'pick'",
+        js_on_load=f"seq2seq.{name}(element.querySelector('.{name}'), props, watch, trigger)",
         apply_default_css=False,
         elem_id=name,
     )
-
-
-def _asset(name: str) -> str:
-    return (importlib.resources.files("seq2seq.web") / "assets" / name).read_text(encoding="utf-8")

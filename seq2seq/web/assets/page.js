@@ -8,7 +8,7 @@
       if (typeof value === "function") element.addEventListener(name, value);
       else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
     }
-    for (const child of children.flat()) {
+    for (const child of children.flat(Infinity)) {
       if (child === null || child === undefined) continue;
       element.append(child instanceof Node ? child : document.createTextNode(String(child)));
     }
@@ -88,5 +88,5 @@
     draw();
   }
 
-  window.seq2seq = { h, s, header, counter, status };
+  window.seq2seq = { h, s, header, counter, status, panels: [] };
 })();
