@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import json
+import random
 import re
 import zipfile
 from collections.abc import Callable
@@ -157,6 +158,16 @@ class TestSubtitles:
         assert (
             translate("a.vtt", kept + "<v you>the key &amp; him</v>\n") == kept + "<v you>der Schlüssel &amp; ihm</v>\n"
         )
+
+    def test_a_sentence_of_several_captions_is_translated_as_one(self, translate: Translate) -> None:
+        captions = "1\n00:00:01,000 --> 00:00:02,000\n{}\n\n2\n00:00:02,000 --> 00:00:03,000\n{}\n"
+        translator = Upper()
+        for one, other in (("I have never seen", "such a sunset."), ("I am here", "That is it")):
+            assert translate("a.srt", captions.format(one, other), translator) == captions.format(one, other).upper()
+        assert translator.calls == [["I have never seen such a sunset."], ["I am here", "That is it"]]
+        long = "".join(f"{i}\n00:00:0{i},000 --> 00:00:0{i},500\nand on\n\n" for i in range(9))
+        assert translate("a.srt", long, translator) == long.upper()
+        assert translator.calls[-1] == ["and on and on and on and on", "and on"]
 
     def test_a_caption_never_gets_an_empty_line(self) -> None:
         assert reflow("wort", [10, 10], filler="\u00a0") == ["wort", "\u00a0"]
@@ -535,6 +546,64 @@ class TestFiles:
     def test_names_of_files_are_only_names(self, translate: Translate, tmp_path: Path, payload: str) -> None:
         name = payload.replace("/", "-").replace("\0", "")[:80] + ".txt"
         assert translate(name, "the key") == "der Schlüssel"
+
+
+SAMPLES = {
+    ".txt": "the key\r\nyou",
+    ".csv": 'the key,"a ""b"""\n1,you\n',
+    ".srt": "1\n00:00:01,000 --> 00:00:02,000\n<i>the key</i>\nyou\n\n",
+    ".vtt": "WEBVTT\n\n00:01.000 --> 00:02.000\n<v you>the key &amp; him\n",
+    ".po": 'msgid ""\nmsgstr ""\n\n#: a\nmsgid "the key %s"\nmsgstr ""\n',
+    ".json": '{"a": ["the key", {"b": "you"}]}\n',
+    ".html": "<!DOCTYPE html><p>the <b>key</b> &amp; you<br>\nhim<!-- x --><script>a</script>\n",
+    ".md": "# the key\n\n- **you** `x`\n\n|a|b|\n|-|-|\n|c|d|\n\n```\nx\n```\n",
+    ".xlf": '<xliff version="1.2"><trans-unit><source>the <g id="1">key</g></source></trans-unit></xliff>\n',
+}
+JUNK = (
+    "<",
+    ">",
+    '"',
+    "&",
+    "\\",
+    "\n",
+    "\r",
+    "\0",
+    "-->",
+    "{",
+    "]",
+    "|",
+    "`",
+    "*",
+    "<!--",
+    "<![CDATA[",
+    "&#xD800;",
+    "\u2028",
+    "%s",
+    ",",
+)
+
+
+@pytest.mark.parametrize("suffix", SAMPLES)
+def test_whatever_is_in_a_file_it_is_translated_with_all_its_lines_or_refused(tmp_path: Path, suffix: str) -> None:
+    if suffix in (".xlf", ".md"):
+        pytest.importorskip("lxml" if suffix == ".xlf" else "markdown_it")
+    draw, source, target = random.Random(0), tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    done = 0
+    for _ in range(60):
+        text = SAMPLES[suffix]
+        for _ in range(draw.randint(1, 5)):
+            place = draw.randrange(len(text) + 1)
+            text = text[:place] + draw.choice(JUNK) + text[place + draw.randint(0, 3) :]
+        source.write_text(text, newline="")
+        try:
+            documents.translate(Words(), source, target)
+        except documents.DocumentError as error:
+            assert "\n" not in str(error)
+        else:
+            done += 1
+            assert target.read_bytes().count(b"\n") == text.count("\n")
+    assert done or suffix == ".xlf"
+    assert {path.name for path in tmp_path.iterdir()} <= {source.name, target.name}
 
 
 class TestCommand:

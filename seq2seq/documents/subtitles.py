@@ -1,4 +1,4 @@
-"""Captions of SRT and WebVTT: the text of each is translated, as many lines as before; time codes stay.
+"""Captions of SRT and WebVTT: their text is translated, each with as many lines as before; time codes stay.
 
 It knows captions; it knows neither encodings nor translators.
 """
@@ -19,22 +19,33 @@ _TIMES = re.compile(
 _MARKUP = re.compile(r"<(?P<close>/)?(?P<name>[A-Za-z]+)[^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
 _SPEAKER = re.compile(r"\s*[-–—]\s*\S")
 _ASIDE = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
+_ENDED = re.compile(r"""[.!?…:;。！？♪][\s"'”’»)\]]*$""")
 _FILLER = "\u00a0"
+MOST_JOINED = 4
+"""Most captions that are translated as one sentence."""
+
+Line = tuple[str, str]
+"""What is said in a line, and what stands in the file before the next one that is said."""
 
 
 def srt(lines: Lines) -> Iterator[Part]:
     """A number, the times, the text, a blank line."""
-    yield from _captions(lines, escape=str, unescape=str, headed=False)
+    for piece in _sentences(_pieces(lines, headed=False)):
+        yield from [piece] if isinstance(piece, str) else _speech(piece, str, str)
 
 
 def vtt(lines: Lines) -> Iterator[Part]:
     """A first line WEBVTT; notes, styles and regions stay."""
-    yield from _captions(lines, escape=lambda text: html.escape(text, quote=False), unescape=html.unescape, headed=True)
+    for piece in _sentences(_pieces(lines, headed=True)):
+        yield from [piece] if isinstance(piece, str) else _speech(piece, _escape, html.unescape)
 
 
-def _captions(
-    lines: Lines, *, escape: Callable[[str], str], unescape: Callable[[str], str], headed: bool
-) -> Iterator[Part]:
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _pieces(lines: Lines, *, headed: bool) -> Iterator[str | list[str]]:
+    """Lines that stay, and lists of lines that are one speech."""
     found = False
     for number, block in _blocks(lines):
         times = next((place for place, line in enumerate(block) if "-->" in line), None)
@@ -55,8 +66,33 @@ def _captions(
             found = True
             yield from block[: times + 1]
             block = block[times + 1 :]
-        for group in _speeches(block):
-            yield from _speech(group, escape, unescape)
+        yield from _speeches(block)
+
+
+def _sentences(pieces: Iterable[str | list[str]]) -> Iterator[str | list[Line]]:
+    """Speeches in a row are one where the first ends within a sentence and the next goes on with a small letter."""
+    waiting: list[Line] = []
+    captions = 0
+    for piece in pieces:
+        if isinstance(piece, str):
+            if waiting:
+                waiting[-1] = waiting[-1][0], waiting[-1][1] + piece
+            else:
+                yield piece
+            continue
+        said = [(line.rstrip("\r\n"), line[len(line.rstrip("\r\n")) :]) for line in piece]
+        captions += 1
+        if waiting and not (captions <= MOST_JOINED and _goes_on(waiting[-1][0], said[0][0])):
+            yield waiting
+            waiting, captions = [], 1
+        waiting += said
+    if waiting:
+        yield waiting
+
+
+def _goes_on(line: str, following: str) -> bool:
+    marked = _MARKUP.search(line) or _MARKUP.search(following)
+    return has_words(line) and not marked and not _ENDED.search(line) and following.lstrip()[:1].islower()
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
@@ -74,27 +110,26 @@ def _blocks(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         yield first, block
 
 
-def _speeches(block: Sequence[str]) -> Iterator[list[str]]:
-    """Lines that are one text; a dash begins the words of another speaker, and blank lines stand alone."""
+def _speeches(block: Sequence[str]) -> Iterator[str | list[str]]:
+    """Lines that are one text; a dash begins the words of another speaker, and blank lines stay."""
     group: list[str] = []
     for line in block:
         if group and (not line.strip() or _SPEAKER.match(_MARKUP.sub("", line))):
             yield group
             group = []
-        group.append(line)
-        if not line.strip():
-            yield group
-            group = []
+        if line.strip():
+            group.append(line)
+        else:
+            yield line
     if group:
         yield group
 
 
-def _speech(group: list[str], escape: Callable[[str], str], unescape: Callable[[str], str]) -> list[Part]:
-    bare = [line.rstrip("\r\n") for line in group]
-    ends = [line[len(text) :] for line, text in zip(group, bare, strict=True)]
+def _speech(lines: Sequence[Line], escape: Callable[[str], str], unescape: Callable[[str], str]) -> list[Part]:
+    bare = [text for text, _ in lines]
     nodes = nest(_tokens(" ".join(bare), unescape))
     if not has_words(text_of(nodes)):
-        return list(group)
+        return ["".join(map("".join, lines))]
     start = re.match(r"\s*[-–—]\s*", bare[0])
     dash = start[0] if start else ""
     if dash and isinstance(nodes[0], str):
@@ -103,7 +138,7 @@ def _speech(group: list[str], escape: Callable[[str], str], unescape: Callable[[
 
     def write(translated: tuple[Node, ...]) -> str:
         texts = reflow(render(translated, escape, held=True), lengths, filler=_FILLER)
-        return dash + "".join(text + end for text, end in zip(texts, ends, strict=True))
+        return dash + "".join(text + after for text, (_, after) in zip(texts, lines, strict=True))
 
     return [Unit(nodes, write)]
 
