@@ -9,11 +9,12 @@ import contextlib
 import logging
 import os
 import pickle
+import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,10 @@ def train_on_ray(
         PipelineError, Interrupted and others: as `train`, whichever worker raised it.
     """
     check_folder(output, resume)
-    if not resume and "-" in map(str, (files.source, files.target)):
-        raise PipelineError("Workers have no standard input; --source must name a file. Received: -")
+    if not resume and _reads_stdin(tuple(vars(files).values())):
+        raise PipelineError("Workers have no standard input; --source and others must name files. Received: -")
     job = {
-        "files": Files(**{each.name: _absolute(getattr(files, each.name)) for each in fields(Files)}),
+        "files": Files(**{name: _absolute(value) for name, value in vars(files).items()}),
         "output": _absolute(output),
         "settings": dict(settings),
         "provenance": dict(provenance or {}),
@@ -167,12 +168,13 @@ def _cluster(count: int, say: Say) -> Iterator[Any]:
         return
     address = os.environ.get(ADDRESS)
     try:
+        _reach(address or "")
         ray.init("auto", **QUIET)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         if address or not isinstance(error, ConnectionError):
             raise DistributionError(
                 f"{ADDRESS} must name a cluster that runs with this version of Ray and Python. "
-                f"Received: {address or 'none, and on this machine one'} ({_last_line(error)})"
+                f"Received: {address or 'none, and on this machine one'} ({_gist(error)})"
             ) from error
         say("no Ray cluster runs here; the workers share this machine")
         ray.init("local", num_cpus=max(count, os.cpu_count() or 1), include_dashboard=False, **QUIET)
@@ -180,6 +182,13 @@ def _cluster(count: int, say: Say) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raises OSError where nothing listens at HOST:PORT; Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _here(ray: Any) -> Any:
@@ -229,7 +238,7 @@ def _fit(ray: Any, desk: Any, workers: Workers, job: Mapping[str, Any], say: Say
         present = ", ".join(f"{ray.cluster_resources().get(name, 0):.0f} {name}" for name in each)
         raise DistributionError(
             f"A Ray cluster must have room for all workers, and seq2seq on all machines. Received: {workers.count} "
-            f"workers, each with {what}, in a cluster with {present} ({_last_line(failed[0].controller_failure)})"
+            f"workers, each with {what}, in a cluster with {present} ({_gist(failed[0].controller_failure)})"
         ) from failed[0]
     raise failed[0]
 
@@ -264,9 +273,13 @@ def _reason(failures: Mapping[int, Exception]) -> Exception:
     )
 
 
-def _last_line(error: Exception) -> str:
-    """What an error says; before it some of Ray's have a traceback of another machine."""
-    return "".join(str(error).strip().splitlines()[-1:])
+def _gist(error: Exception) -> str:
+    """What an error says: some of Ray's have a traceback of another machine before it, and advice behind it."""
+    return "".join(str(error).strip().splitlines()[-1:]).partition(". ")[0]
+
+
+def _reads_stdin(value: Any) -> bool:
+    return any(map(_reads_stdin, value)) if isinstance(value, tuple) else str(value) == "-"
 
 
 def _absolute(value: Any) -> Any:
