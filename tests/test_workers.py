@@ -20,11 +20,11 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from seq2seq import checkpoint, pipeline, training  # noqa: E402
-from seq2seq.config import ConfigError  # noqa: E402
-from seq2seq.distribution import DistributionError  # noqa: E402
-from seq2seq.pipeline import Budget, Files, Interrupted, PipelineError, Workers, workers  # noqa: E402
-from seq2seq.pipeline.budget import Before  # noqa: E402
+from seq2seq import checkpoint, pipeline, training
+from seq2seq.config import ConfigError
+from seq2seq.distribution import DistributionError
+from seq2seq.pipeline import Budget, Files, Interrupted, PipelineError, Workers, workers
+from seq2seq.pipeline.budget import Before
 
 REFUSED = DistributionError("All machines must be awake. Received: one")
 
