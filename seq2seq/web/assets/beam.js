@@ -119,10 +119,10 @@
       drawn.forEach((node, k) => node.classList.toggle("best", best.has(k)));
       edges.forEach((edge, k) => edge.classList.toggle("best", best.has(k + 1)));
       place.replaceChildren(h("table", { class: "ranking" }, h("caption", {}, t("The hypotheses that the beam ended with, by the score at length penalty {alpha}.", { alpha: decimal(alpha) })),
-        h("thead", {}, h("tr", {}, [t("Rank"), t("Translation"), t("Pieces"), t("Log-probability"), t("Score"), t("Was")].map((text, k) => h("th", { scope: "col", class: k < 2 ? null : "number" }, text)))),
+        h("thead", {}, h("tr", {}, [t("Rank"), t("Translation"), t("Pieces"), t("Log-probability"), t("Score"), t("Was")].map((text, k) => h("th", { scope: "col", class: k < 2 ? null : k === 3 ? "number wide" : "number" }, text)))),
         h("tbody", {}, now.map(({ node, score: value }, k) => {
           const was = before.indexOf(node.id);
-          return h("tr", { class: k ? null : "best" }, h("td", { class: "rank" }, k + 1), h("td", { class: "text", dir: "auto" }, spell(chain(nodes, node.id).map((each) => each.piece))), h("td", { class: "number" }, node.step), h("td", { class: "number" }, decimal(node.cumulative)), h("td", { class: "number" }, decimal(value)),
+          return h("tr", { class: k ? null : "best" }, h("td", { class: "rank" }, k + 1), h("td", { class: "text", dir: "auto" }, spell(chain(nodes, node.id).map((each) => each.piece))), h("td", { class: "number" }, node.step), h("td", { class: "number wide" }, decimal(node.cumulative)), h("td", { class: "number" }, decimal(value)),
             h("td", { class: "number" }, was === k ? String(was + 1) : `${was > k ? "▲" : "▼"} ${was + 1}`));
         }))));
     }

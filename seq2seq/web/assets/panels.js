@@ -37,9 +37,11 @@
       h("ol", {}, sentences.map((sentence, k) => h("li", {}, h("button", { type: "button", "data-key": `sentence${k}`, "aria-pressed": String(k === chosen), click: () => choose(k) }, sentence.source)))));
   }
 
+  let open = 0; // the panel that is shown, of whichever sentence
+
   // The panels of one sentence. `show(request, about)` gives them another: what /v1/explain is asked, and what else is known.
   function studio() {
-    let open = 0, asking = null, waiting = 0, now = null, shown = null, width = 0;
+    let asking = null, waiting = 0, now = null, shown = null, width = 0;
     const caption = h("p", { class: "caption" }), title = h("h2", { id: "studio-title" }), body = h("div", { class: "body" });
     const notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
     const save = (kind) => h("button", { type: "button", class: "small", disabled: "", "data-save": kind, click: () => keep(kind) }, t("Download {kind}", { kind: kind.toUpperCase() }));
@@ -117,7 +119,7 @@
     }
 
     new ResizeObserver(() => { if (shown && Math.abs(body.clientWidth - width) > 8) paint(shown.draw, shown.context); }).observe(body);
-    turn(0);
+    turn(open);
     return {
       root,
       show(request, about) {

@@ -19,7 +19,8 @@
 
   // {shape, float32} as numbers.
   function unpack(packed) {
-    const bytes = Uint8Array.from(atob(packed.float32), (letter) => letter.charCodeAt(0));
+    const letters = atob(packed.float32), bytes = new Uint8Array(letters.length);
+    for (let k = 0; k < letters.length; k++) bytes[k] = letters.charCodeAt(k); // megabytes: `from` takes ten times as long
     return { shape: packed.shape, data: new Float32Array(bytes.buffer) };
   }
 
