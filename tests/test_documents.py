@@ -42,15 +42,15 @@ class Upper:
         said = re.sub(r"\{.*?\} ?", "", text).upper()
         return SimpleNamespace(source=text, text=said, sentences=(), flags=("lost",) if said == "LOST" else ())
 
-    def explain(self, text, *, search=None, terms=None):
+    def explain(self, text, *, target):
         raise ValueError("A sentence must have at most 256 pieces. Received: more")
 
 
 class Words(web_standin.Translator):
     """The stand-in of the web tests; it reads each word where it writes it."""
 
-    def explain(self, text, *, search=None, terms=None):
-        source, target = (["▁" + word for word in each.split()] for each in (text, self._words(text)))
+    def explain(self, text, *, target):
+        source, target = (["▁" + word for word in each.split()] for each in (text, target))
         trace = {"source": source, "target": target, "attention": np.eye(len(target), len(source)).tolist()}
         return SimpleNamespace(to_json=lambda: json.dumps(trace))
 

@@ -177,7 +177,7 @@ class Work:
         if not is_translated or not source.strip():
             return links(source, target)
         try:
-            trace = json.loads(self._translator.explain(source, **self._settings).to_json())
+            trace = json.loads(self._translator.explain(source, target=target).to_json())
         except ValueError:  # more pieces than can be looked into
             return links(source, target)
         return links(source, target, np.array(trace["attention"], np.float32), (trace["source"], trace["target"]))
