@@ -153,18 +153,19 @@ class Inference(tf.Module):
             "decoder": tf.stack([flow.norms(each) for each in flows]),
         }
 
-    def _saliency(self, source, target):
-        """Gradient times input, (T, S): row t of the log-probability of target[t], of ids (S,) and (T,).
+    def _saliency(self, source, target, bias):
+        """Gradient times input, (T, S): row t of the log-probability of target[t], of ids (S,) and (T,) and bias (S,).
 
         Hiding a piece multiplies its embedding by 0, so the derivative by that factor is what hiding does to first
         order. Every target piece has a row of a batch, so that one pass backwards is enough.
         """
         steps = tf.size(target)
-        sources, targets = (tf.tile(tf.expand_dims(each, 0), tf.stack([steps, 1])) for each in (source, target))
+        rows = tf.stack([steps, 1])
+        sources, targets, biases = (tf.tile(tf.expand_dims(each, 0), rows) for each in (source, target, bias))
         present = tf.ones(tf.shape(sources))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(present)
-            memory, state = self.model.encode(sources, present=present)
+            memory, state = self.model.encode(sources, present=present, bias=biases)
             logits = self.model.decode(_before(targets), state, memory).logits
             log_probs = _of_pieces(logits - tf.reduce_logsumexp(logits, axis=-1, keepdims=True), targets)
             own = tf.reduce_sum(tf.linalg.diag_part(log_probs))
@@ -207,9 +208,10 @@ class Runner:
         function = self._inference.gradient
         return None if function is None else lambda **inputs: _called(function, GRADIENT, inputs)
 
-    def saliency(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+    def saliency(self, source: Sequence[int], target: Sequence[int], bias: Sequence[float]) -> np.ndarray:
         """`Inference.saliency` of one pair."""
-        return self._inference.saliency(tf.constant(source, tf.int32), tf.constant(target, tf.int32)).numpy()
+        ids = (tf.constant(each, tf.int32) for each in (source, target))
+        return self._inference.saliency(*ids, tf.constant(bias, tf.float32)).numpy()
 
 
 def load(bundle: Bundle) -> Runner:

@@ -59,7 +59,7 @@ class Blocking:
     def replay(self, source: Sequence[int], search: SearchConfig, demands: Demands) -> dict[str, np.ndarray]:
         return {"tokens": np.array([*source, search.beam, *demands.prefix])}
 
-    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+    def occlusion(self, source: Sequence[int], target: Sequence[int], aim: Aim) -> np.ndarray:
         return np.array([source, target])
 
 

@@ -252,17 +252,22 @@ def test_influence_is_what_hiding_a_piece_costs(model: bundle.Bundle, translator
     np.testing.assert_allclose(found.values[:, 1], log_probs[0] - log_probs[1], atol=1e-4)
     attention = shown(translator, text, target=target).attention
     np.testing.assert_array_equal(found.correlation, rank_correlation(np.abs(found.values), attention))
+    muted = translator.influence(text, target=target, terms=Terms(attend={"Hund": MUTE}))
+    assert not np.allclose(muted.values, found.values, atol=1e-4)
 
 
 def test_saliency_is_the_slope_of_hiding_a_little(translators: dict[str, Translator]) -> None:
     text, target = SENTENCES[0], "rot blau gut"
-    found = translators["litert"].saliency(text, target=target)  # which asks another engine
+    terms = Terms(attend={2: BOOST})
+    found = translators["litert"].saliency(text, target=target, terms=terms)  # which asks another engine
     assert (found.method, found.engine) == ("gradient", "tensorflow-float32")
     network = translators["tensorflow"]._engine._graph._inference.model
     source, said = ([*scripted.tokens().encode(each), engine.EOS] for each in (text, target))
     present = np.ones((2, 4), np.float32)
     present[:, 1] += (0.005, -0.005)
-    memory, state = network.encode(np.array([source] * 2), present=tf.constant(present))
+    bias = np.zeros((2, 4), np.float32)
+    bias[:, 2] = BOOST
+    memory, state = network.encode(np.array([source] * 2), present=tf.constant(present), bias=tf.constant(bias))
     logits = network.decode(np.array([[2, *said[:-1]]] * 2), state, memory).logits
     log_probs = tf.nn.log_softmax(logits).numpy()[:, range(4), said]
     np.testing.assert_allclose(found.values[:, 1], (log_probs[0] - log_probs[1]) / 0.01, atol=2e-3)

@@ -79,8 +79,8 @@ def explain(
     search = shell.search_config(translator, flags)
     from seq2seq.engine import EngineError, OlderGraphError
 
-    told = {"target": target, "search": search, "terms": terms}
-    more = {"cells": cells, "beam": beam_tree, "alternatives": alternatives, "step": step}
+    told: dict[str, Any] = {"target": target, "search": search, "terms": terms}
+    more: dict[str, Any] = {"cells": cells, "beam": beam_tree, "alternatives": alternatives, "step": step}
     with streams.output(output) as out:
         for line in lines:
             try:

@@ -90,7 +90,7 @@ class Engine(Protocol):
     def replay(self, source: Sequence[int], search: SearchConfig, demands: Demands = NOTHING) -> Arrays:
         """The search once more, with its record: the outputs of docs/search.md, without the axis of the batch."""
 
-    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+    def occlusion(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> np.ndarray:
         """What the log-probability of each target piece loses when a source piece is hidden, (T, S), EOS included."""
 
 

@@ -103,6 +103,7 @@ def score(
     targets: Sequence[Sequence[int]],
     *,
     hidden: Sequence[int | None] = (),
+    attention_bias: tuple[float, ...] = (),
     workers: int = 1,
     room: Room = ROOMY,
 ) -> list[tuple[float, ...]]:
@@ -110,6 +111,7 @@ def score(
 
     Arguments:
         hidden: the position of the source piece that each row does not see; None hides nothing.
+        attention_bias: as in `Demands`, for every row.
     """
     search = SearchConfig(beam=1, max_length=1)
     for side in (sources, targets):
@@ -120,7 +122,8 @@ def score(
     for rows in places:
         batch = [sources[row] for row in rows]
         inputs = basic_inputs(batch, search) | {"max_length": np.array([len(said[row]) for row in rows], np.int32)}
-        inputs |= demands.inputs(batch, search, [Demands(prefix=said[row]) for row in rows], 1)
+        wanted = [Demands(prefix=said[row], attention_bias=attention_bias) for row in rows]
+        inputs |= demands.inputs(batch, search, wanted, 1)
         for place, row in enumerate(rows if hidden else ()):
             if hidden[row] is not None:
                 inputs["present"][place, hidden[row]] = 0.0

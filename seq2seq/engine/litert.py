@@ -83,9 +83,9 @@ class LiteRTEngine:
         """See `Engine`."""
         return looking.replay(self._run, source, search, demands)
 
-    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+    def occlusion(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> np.ndarray:
         """See `Engine`."""
-        return looking.occlusion(self._run, source, target, workers=self._threads, room=ROOM)
+        return looking.occlusion(self._run, source, target, aim, workers=self._threads, room=ROOM)
 
     def _run(self, jobs: Sequence[Job]) -> Iterator[Arrays]:
         if len(jobs) > 1 and self._threads > 1:

@@ -73,7 +73,13 @@ def replay(run: Run, source: Sequence[int], search: SearchConfig, wanted: Demand
 
 
 def occlusion(
-    run: Run, source: Sequence[int], target: Sequence[int], *, workers: int = 1, room: batching.Room = batching.ROOMY
+    run: Run,
+    source: Sequence[int],
+    target: Sequence[int],
+    aim: Aim = USUAL,
+    *,
+    workers: int = 1,
+    room: batching.Room = batching.ROOMY,
 ) -> np.ndarray:
     """See `Engine.occlusion`."""
     rows = len(source) + 2  # each piece and EOS hidden once, and nothing
@@ -82,6 +88,7 @@ def occlusion(
         [source] * rows,
         [target] * rows,
         hidden=[*range(len(source) + 1), None],
+        attention_bias=aim.attention_bias,
         workers=workers,
         room=room,
     )

@@ -106,9 +106,9 @@ class Sharing:
         """See `Engine`."""
         return self._engine.replay(source, search, demands)
 
-    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+    def occlusion(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> np.ndarray:
         """See `Engine`."""
-        return self._engine.occlusion(source, target)
+        return self._engine.occlusion(source, target, aim)
 
     def _hand_out(self) -> None:
         """Fills the free places; called with the lock held."""

@@ -68,15 +68,16 @@ class TensorFlowEngine:
         """See `Engine`."""
         return looking.replay(self._run, source, search, demands)
 
-    def occlusion(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+    def occlusion(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> np.ndarray:
         """See `Engine`."""
-        return looking.occlusion(self._run, source, target)
+        return looking.occlusion(self._run, source, target, aim)
 
-    def saliency(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+    def saliency(self, source: Sequence[int], target: Sequence[int], aim: Aim = USUAL) -> np.ndarray:
         """Gradient times input: what `occlusion` is to first order, (T, S)."""
         batching.check([source, target], SearchConfig(), ())
         try:
-            return self._graph.saliency([*source, EOS], [*target, EOS])
+            bias = aim.attention_bias or (0.0,) * (len(source) + 1)
+            return self._graph.saliency([*source, EOS], [*target, EOS], bias)
         except self._failure as error:
             raise EngineError(f"TensorFlow must be able to run the graph. Received: {first_line(error)}") from error
 

@@ -178,7 +178,8 @@ class Explainer:
 
     def _influence(self, spoken: Spoken, method: str, engine: Any, values: Callable[..., np.ndarray]) -> Influence:
         read, said = spoken.sentence.ids, spoken.best.ids
-        found = values(read, said)
+        aim = Aim(attention_bias=spoken.sentence.attention_bias)
+        found = values(read, said, aim)
         return Influence(
             method=method,
             engine=engine.name,
@@ -186,7 +187,7 @@ class Explainer:
             source=tuple(self._source.pieces([*read, EOS])),
             target=tuple(self._target.pieces(spoken.said)),
             values=found,
-            correlation=rank_correlation(np.abs(found), engine.explain(read, said)["attention"]),
+            correlation=rank_correlation(np.abs(found), engine.explain(read, said, aim)["attention"]),
         )
 
     def _judged(self, spoken: Spoken, shown: dict[str, np.ndarray], search: SearchConfig) -> Spoken:
