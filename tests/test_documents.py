@@ -266,6 +266,25 @@ class TestPlaceholders:
         assert PLACEHOLDER.findall(f"see {text} now") == [text]
 
 
+class TestEnds:
+    def test_what_has_no_stop_gets_none(self) -> None:
+        class Stopping(Upper):
+            def _one(self, text: str) -> SimpleNamespace:
+                return SimpleNamespace(source=text, text=text.upper().rstrip(".") + ".", sentences=(), flags=())
+
+        work = Work(Stopping())  # type: ignore[arg-type]
+        texts = ["My house ", "I am here.", "Louis 14", "the {n} key", "Why?"]
+        assert work([(text,) for text in texts]) == [
+            ("MY HOUSE ",),
+            ("I AM HERE.",),
+            ("LOUIS 14.",),
+            ("THE {n} KEY",),
+            ("WHY?.",),
+        ]
+        nodes = ("my ", Element("b", ("house",)))
+        assert work([nodes]) == [("MY ", Element("b", ("HOUSE",)))]
+
+
 class TestProjection:
     def test_markup_goes_to_the_words_that_were_read_there(self) -> None:
         attention = np.array([[0.1, 0.1, 0.8, 0], [0.1, 0.8, 0.1, 0], [0.9, 0.1, 0, 0], [0, 0, 0, 1]], np.float32)

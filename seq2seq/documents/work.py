@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from seq2seq.documents.projection import Link, links, project
-from seq2seq.documents.units import Atom, Element, Node, Part, Unit, has_words, is_plain, text_of
+from seq2seq.documents.units import Atom, Element, Node, Part, Unit, has_words, is_plain, merged, text_of
 
 if TYPE_CHECKING:
     from seq2seq.translator import Terms, Translation, Translator
@@ -34,6 +34,7 @@ PLACEHOLDER = re.compile(
     re.VERBOSE | re.ASCII,
 )
 """What a program or a browser reads: it must stand in the translation as it is, and as often."""
+_STOP = re.compile(r"(?<=[^\W\d_])[.!?。！？]+(?=\s*$)")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class Work:
 
     1. Text is translated in batches; a unit of several lines keeps its lines.
     2. Where a translation lost a placeholder, the texts between the placeholders are translated one by one.
-    3. Markup is put around the words that the network read there; for this the sentence is looked into again.
+    3. A text that ends with a word, such as a heading, gets no stop that the translator may have put behind it.
+    4. Markup is put around the words that the network read there; for this the sentence is looked into again.
 
     Arguments:
         translator: a `Translator`.
@@ -130,14 +132,14 @@ class Work:
         self.split += not kept
         if is_plain(core):
             middle = translation.text if kept else "".join(part for part, _ in self._in_parts(text.strip()))
-            return (before + middle + after,)
+            return _ended_alike(text, (before + middle + after,))
         parts = [(translation.text, translation)] if kept else self._in_parts(text.strip())
         target, words, place = before, [], start
         for part, each in parts:
             words += self._links(part if each is None else each, place, len(target))
             target += part
             place += len(part if each is None else each.source)
-        return project(core, target + after, words)
+        return _ended_alike(text, project(core, target + after, words))
 
     def _in_parts(self, text: str) -> list[tuple[str, Translation | None]]:
         """The text between placeholders translated, each part with its translation; placeholders have none."""
@@ -150,7 +152,7 @@ class Work:
             each = next(found) if has_words(part) and not PLACEHOLDER.fullmatch(part) else None
             if each is not None and not _keeps(part, each.text):
                 each = None
-            done.append((part if each is None else _ended_alike(part, each.text), each))
+            done.append((part if each is None else text_of(_ended_alike(part, (each.text,))), each))
         return done
 
     def _links(self, translated: Translation | str, source_place: int, target_place: int) -> list[Link]:
@@ -197,9 +199,16 @@ def _apart(part: str) -> Iterator[str]:
     yield from (piece for piece in (part[:first], part[first:end], part[end:]) if piece)
 
 
-def _ended_alike(source: str, target: str) -> str:
-    """Without a stop at the end that a part of a sentence does not have."""
-    return target if source[-1:] in ".!?" else target.rstrip(".!?")
+def _ended_alike(source: str, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Without a stop at the end, where the source ends with a word, as headings, cells and parts of sentences do."""
+    stop = _STOP.search(text_of(nodes)) if source.rstrip()[-1:].isalnum() else None
+    if stop is None or isinstance(nodes[-1], Atom):
+        return nodes
+    last = nodes[-1]
+    if isinstance(last, Element):
+        return (*nodes[:-1], Element(last.payload, _ended_alike(source, last.children)))
+    before, _, after = last.rpartition(stop[0])
+    return merged((*nodes[:-1], before + after))
 
 
 def _peeled(nodes: Sequence[Node]) -> tuple[tuple[Node, ...], Callable[[tuple[Node, ...]], tuple[Node, ...]]]:
