@@ -63,7 +63,7 @@ def tree(
     names = pieces(tokens.reshape(-1).tolist())
     nodes = [Node(0, None, 0, "<s>", 0.0, 0.0, 0.0)]
     said: list[tuple[int, ...]] = [()]
-    width = tokens.shape[1] if tokens.ndim == 2 else 0
+    width = tokens.shape[1]
     places: list[int | None] = [0] * width
     for step, row in enumerate(tokens.tolist()):
         before = places

@@ -152,7 +152,7 @@ class Explainer:
             attention_bias=np.array(sentence.attention_bias, np.float32) if sentence.attention_bias else None,
             flags=tuple(wrong),
             warnings=(*wrong.values(), *notes),
-            search=msgspec.to_builtins(asked.search),
+            search=msgspec.to_builtins(spoken.found.asked[0] if spoken.found else asked.search),
             beam=self._beam(spoken) if wanted.beam else None,
             cells=cells,
             gradient=gradient,
