@@ -90,7 +90,7 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     r_drop: Annotated[float, Meta(ge=0.0, le=20.0)] = 0.0
     """alpha of R-Drop: each pair is read twice a step, and its two predictions should agree; 0 reads it once."""
     guided_attention: Annotated[float, Meta(ge=0.0, le=100.0)] = 0.0
-    """Weight of the loss that draws attention to given links of words; with alignments 0.5 unless said, else 0."""
+    """Weight of the loss that draws attention to given links of words; with alignments 0.1 unless said, else 0."""
     teacher_weight: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
     """How much what a --teacher would say counts, against the text; 0.7 where there is a teacher and nobody says."""
     moving_average: Rate = 0.0

@@ -15,7 +15,7 @@ from seq2seq.config import Config
 from seq2seq.pipeline.run import Files, PipelineError, Run
 from seq2seq.tokenizer import Tokenizer
 
-USUAL = 0.5
+USUAL = 0.1
 """training.guided_attention where alignments are given and nobody said how much they count."""
 
 
