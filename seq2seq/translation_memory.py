@@ -21,7 +21,7 @@ LEAST = 0.7
 """Least similarity of a fuzzy match."""
 
 _APPLICATION = 0x53325354
-_WORDS, _CANDIDATES = 12, 40
+_WORDS, _CANDIDATES, _COMMON = 8, 40, 1000
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY, direction TEXT NOT NULL, key TEXT NOT NULL,"
     " source TEXT NOT NULL, target TEXT NOT NULL, UNIQUE (direction, key))",
@@ -184,17 +184,20 @@ class TranslationMemory:
         self._connection.execute("COMMIT")
 
     def _candidates(self, words: list[str]) -> list[tuple[int, str, str]]:
-        counts = {
-            word: self._connection.execute("SELECT COUNT(*) FROM words WHERE word = ?", (word,)).fetchone()[0]
-            for word in words
-        }
-        rare = sorted((word for word, count in counts.items() if count), key=counts.__getitem__)[:_WORDS]
+        counts = {word: self._count(word) for word in words}
+        known = sorted((word for word, count in counts.items() if count), key=counts.__getitem__)
+        rare = [word for word in known if counts[word] < _COMMON][:_WORDS] or known[:1]
         marks = ", ".join("?" * len(rare))
         return self._connection.execute(
             f"SELECT id, source, target FROM entries JOIN (SELECT entry, COUNT(*) AS shared FROM words"
             f" WHERE word IN ({marks}) GROUP BY entry ORDER BY shared DESC LIMIT {_CANDIDATES}) ON entry = id",
             rare,
         ).fetchall()
+
+    def _count(self, word: str) -> int:
+        """How many texts have a word; nobody counts further than to what is common."""
+        counted = f"SELECT COUNT(*) FROM (SELECT 1 FROM words WHERE word = ? LIMIT {_COMMON})"
+        return int(self._connection.execute(counted, (word,)).fetchone()[0])
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

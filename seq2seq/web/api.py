@@ -30,7 +30,7 @@ MAX_WAITING = 64
 MAX_TOGETHER = 5
 """How many texts of the greatest length the texts of one request may amount to."""
 MAX_SENTENCES = 50
-"""Most sentences of a text that the memory is asked about."""
+"""Most sentences of a request that the memory is asked about, beside its texts."""
 ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": forms.Error} for code in (404, 413, 415, 422, 429, 500, 503)}
 DESCRIPTION = "Translates text and shows how. Every error is one JSON form with one sentence."
 
@@ -233,5 +233,6 @@ class Api:
         if self.memory is None:
             return done, {}
         pair = desk.translator.source_language, desk.translator.target_language
-        wanted = [*texts, *(part.source for each in done for part in each.sentences[:MAX_SENTENCES])]
+        sentences = [part.source for each in done for part in each.sentences if len(each.sentences) > 1]
+        wanted = [*texts, *sentences[:MAX_SENTENCES]]
         return done, {text: self.memory.find(text, pair) for text in dict.fromkeys(wanted)}
