@@ -147,6 +147,7 @@ class Sentence(BaseModel):
     source: str
     text: str
     score: float
+    hypotheses: list[Hypothesis]
     flags: list[str]
     memory: list[Match]
 

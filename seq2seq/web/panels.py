@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = (
     "page.js",
+    "language.js",
     "drawing.js",
     "charts.js",
     "trace.js",
@@ -28,9 +29,15 @@ SCRIPTS = (
     "whatif.js",
     "influence.js",
     "panels.js",
+    "live.js",
+    "panes.js",
+    "switches.js",
+    "files.js",
+    "session.js",
+    "app.js",
 )
 """In the order in which they must run."""
-STYLES = ("style.css", "panels.css")
+STYLES = ("style.css", "translator.css", "panels.css")
 MEASURED = "memory.json"
 """What benchmarks/memory.py measured, if it stands among the assets."""
 

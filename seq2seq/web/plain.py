@@ -65,15 +65,13 @@ def translation(done: Translation, given: str, known: Mapping[str, Sequence[Matc
         "text": done.text if exact is None else exact,
         "origin": "model" if exact is None else "memory",
         "score": done.score,
-        "hypotheses": [
-            {"text": each.text, "score": each.score, "log_prob": each.log_prob, "finished": bool(each.finished)}
-            for each in done.hypotheses
-        ],
+        "hypotheses": _hypotheses(done),
         "sentences": [
             {
                 "source": each.source,
                 "text": each.text,
                 "score": each.score,
+                "hypotheses": _hypotheses(each),
                 "flags": list(each.flags),
                 "memory": _matches(known.get(each.source, [])),
             }
@@ -83,6 +81,13 @@ def translation(done: Translation, given: str, known: Mapping[str, Sequence[Matc
         "warnings": list(done.warnings),
         "memory": _matches(found),
     }
+
+
+def _hypotheses(done: Translation) -> list[dict[str, Any]]:
+    return [
+        {"text": each.text, "score": each.score, "log_prob": each.log_prob, "finished": bool(each.finished)}
+        for each in done.hypotheses
+    ]
 
 
 def _matches(found: Sequence[Match]) -> list[dict[str, Any]]:

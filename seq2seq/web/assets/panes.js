@@ -1,0 +1,114 @@
+// The two panes: what is typed, what it becomes, and what one does with either.
+(() => {
+  "use strict";
+  const { h, t, languageName, count } = window.seq2seq;
+  const ENGINES = { "litert-int8": () => t("LiteRT, 8-bit weights"), "litert-float32": () => t("LiteRT, float weights"), "tensorflow-float32": () => t("TensorFlow, float weights") };
+  const SETTLED = 1000; // milliseconds after which a translation is read out
+
+  async function copy(box) {
+    try {
+      await navigator.clipboard.writeText(box.value);
+    } catch { // there is no clipboard where the page comes over plain HTTP from another machine
+      box.focus();
+      box.select();
+      document.execCommand("copy");
+    }
+  }
+
+  // Code points, as the server counts them.
+  const length = (text) => [...text].length;
+
+  // `on`: typed(), asked(), stopped(), cleared(), copied(), kept(text), forgotten(id); `state` is app.js'.
+  function panes(state, on) {
+    const { source: from, target: to } = state.languages();
+    const names = [languageName(from.code, from.name), languageName(to.code, to.name)];
+    const button = (text, click, more = {}) => h("button", { type: "button", class: "plain", click, ...more }, text);
+    let editing = false, reading = 0;
+
+    const counted = h("span", { class: "count" });
+    const source = h("textarea", { "aria-label": names[0], lang: from.code || null, dir: "auto", rows: 5, spellcheck: "true", placeholder: t("Type or paste text"), input: () => { measure(); on.typed(source.value); } });
+    const target = h("textarea", { "aria-label": names[1], lang: to.code || null, dir: "auto", rows: 5, readonly: "", placeholder: t("The translation appears here") });
+    source.value = state.text;
+
+    const clear = button(t("Clear"), () => { source.value = ""; measure(); source.focus(); on.cleared(); }, { id: "clear" });
+    const stop = button(t("Stop"), () => on.stopped(), { id: "stop", hidden: "", title: "Esc" });
+    const go = h("button", { type: "button", id: "translate", class: "primary", title: "Ctrl+Enter", click: () => on.asked() }, t("Translate"));
+    const copied = button(t("Copy"), async () => {
+      await copy(target);
+      copied.textContent = t("Copied");
+      setTimeout(() => { copied.textContent = t("Copy"); }, 1500);
+      on.copied();
+    }, { id: "copy" });
+    const correct = button(t("Correct"), () => edit(target.value), { id: "correct" });
+    const keep = h("button", { type: "button", class: "primary", id: "keep", click: () => on.kept(target.value) }, t("Keep"));
+    const leave = button(t("Cancel"), () => { edit(null); show(); }, { id: "leave" });
+    const facts = h("p", { class: "facts" });
+    const notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
+    const aloud = h("div", { class: "hidden spoken", "aria-live": "polite", lang: to.code || null });
+    const found = h("div", { class: "found" });
+
+    function measure() {
+      const size = length(source.value);
+      counted.textContent = `${count(size)} / ${count(state.limit)}`;
+      counted.classList.toggle("over", size > state.limit);
+      clear.hidden = !source.value;
+    }
+
+    // Has the translation edited, starting from a text; null ends that.
+    function edit(text) {
+      editing = text !== null;
+      target.readOnly = !editing;
+      for (const one of [keep, leave]) one.hidden = !editing;
+      for (const one of [copied, correct]) one.hidden = editing || !target.value || (one === correct && !state.memory);
+      target.closest(".pane")?.classList.toggle("editing", editing);
+      if (!editing) return;
+      target.value = text;
+      target.focus();
+    }
+
+    function matches(answer) {
+      const all = [answer.memory, ...answer.sentences.filter((each) => answer.sentences.length > 1 && each.memory.length).map((each) => each.memory)].flat();
+      return all.map((match) => h("li", {},
+        h("span", { class: "kind" }, match.kind === "exact" ? t("Your correction") : t("{share} alike", { share: window.seq2seq.parts(match.similarity) })),
+        h("span", { dir: "auto", class: "remembered" }, match.source, h("span", { class: "arrow", "aria-hidden": "true" }, " → "), h("strong", { dir: "auto" }, match.target)),
+        match.kind === "exact" ? null : button(t("Use"), () => edit(match.target), { "aria-label": t("Use “{text}”", { text: match.target }) }),
+        button(t("Forget"), () => on.forgotten(match.id), { "aria-label": t("Forget “{text}”", { text: match.target }) })));
+    }
+
+    // Shows the state as it is now.
+    function show() {
+      const { answer, error, warnings, said } = state;
+      if (!editing) {
+        target.value = state.translation;
+        edit(null);
+      }
+      facts.textContent = answer ? `${ENGINES[answer.engine]?.() || answer.engine} · ${count(answer.milliseconds < 10 ? answer.milliseconds : Math.round(answer.milliseconds))} ms` : "";
+      const first = answer?.translations[0], remembered = first ? matches(first) : [];
+      found.replaceChildren(...(remembered.length ? [h("h3", {}, first.origin === "memory" ? t("From your corrections") : t("Remembered of texts like this")), h("ul", {}, remembered)] : []));
+      notes.replaceChildren(...(error ? [h("p", { class: "error" }, error)] : []), ...(said ? [h("p", {}, said)] : []), ...warnings.map((warning) => h("p", { class: "warning" }, warning)));
+      clearTimeout(reading);
+      reading = setTimeout(() => { aloud.textContent = state.translation; }, SETTLED);
+    }
+
+    const live = h("label", { class: "check" }, h("input", { type: "checkbox", id: "live", checked: state.live ? "" : null, change: (event) => { state.live = event.target.checked; } }), h("span", {}, t("As I type")));
+    const root = h("div", { id: "panes" },
+      h("section", { class: "pane", id: "source", "aria-label": t("Text") },
+        h("div", { class: "top" }, h("h2", {}, names[0]), clear),
+        source,
+        h("div", { class: "foot" }, counted, h("span", { class: "keys", "aria-hidden": "true" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter")), h("span", { class: "push" }), live, stop, go)),
+      h("section", { class: "pane", id: "target", "aria-label": t("Translation") },
+        h("div", { class: "top" }, h("h2", {}, names[1]), copied, correct, leave, keep),
+        target,
+        h("div", { class: "foot status" }, facts, notes), found, aloud));
+    measure();
+    edit(null);
+    return {
+      root, source, target, show,
+      editing: () => editing,
+      leave: () => edit(null),
+      busy(is) { stop.hidden = !is; root.setAttribute("aria-busy", String(is)); },
+    };
+  }
+
+  Object.assign(window.seq2seq, { panes, length });
+})();
