@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import signal
 import sys
 import threading
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -488,6 +490,16 @@ def server() -> Iterator[Server]:
     yield from running()
 
 
+def ready(server: Server) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            if server.get("/readyz")[0] == 200:
+                return
+        assert server.process.poll() is None, server.process.communicate()[1]
+        time.sleep(0.1)
+    raise TimeoutError
+
+
 class TestServer:
     """In a process of its own, which must not call another host; the fixture sees to that."""
 
@@ -508,7 +520,7 @@ class TestServer:
     def test_a_stop_lets_what_is_in_flight_finish(self) -> None:
         server = Server()
         try:
-            server.wait()
+            ready(server)  # the page may still be built, which a stop survives too
             with ThreadPoolExecutor(1) as thread:
                 going = thread.submit(server.get, "/v1/translate", b'{"text": "the key slowly"}')
                 assert "translating slowly\n" in iter(server.process.stderr.readline, "")
