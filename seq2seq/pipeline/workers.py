@@ -173,11 +173,14 @@ def _cluster(count: int, say: Say) -> Iterator[Any]:
     except (OSError, RuntimeError, ValueError) as error:
         if address or not isinstance(error, ConnectionError):
             raise DistributionError(
-                f"{ADDRESS} must name a cluster that runs with this version of Ray and Python. "
+                f"{ADDRESS} must name a cluster that runs with this version of Ray and Python, and with this token. "
                 f"Received: {address or 'none, and on this machine one'} ({_gist(error)})"
             ) from error
         say("no Ray cluster runs here; the workers share this machine")
-        ray.init("local", num_cpus=max(count, os.cpu_count() or 1), include_dashboard=False, **QUIET)
+        try:
+            ray.init("local", num_cpus=max(count, os.cpu_count() or 1), include_dashboard=False, **QUIET)
+        except Exception as error:  # of that very class
+            raise DistributionError(f"Ray must be able to start on this machine. Received: {_gist(error)}") from error
     try:
         yield ray
     finally:
