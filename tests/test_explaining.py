@@ -16,6 +16,7 @@ from seq2seq.explanation import CELL, Explanation, rank_correlation
 from seq2seq.translator import BOOST, MUTE, Terms, TranslationError, Translator
 
 tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.slow
 ENGINES = ("litert", "tensorflow")
 SENTENCES = ("der Hund rot", "das Haus ein Baum gut .", "ja nein 😀 blau")
 SEARCH = SearchConfig(beam=4, n_best=3, max_length=9)
@@ -336,7 +337,6 @@ class TestOlderGraph:
         )
 
 
-@pytest.mark.slow
 def test_a_model_made_again_says_the_same_and_can_do_all(model: bundle.Bundle, tmp_path: Path) -> None:
     from seq2seq import export
 
