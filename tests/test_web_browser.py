@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from web_server import Server, running
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytest.importorskip("gradio", reason="the extra `app` is not installed")
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("Chromium is not installed", allow_module_level=True)
+from web_visit import Visit, launched, playwright
 
 pytestmark = pytest.mark.slow
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAYLOADS = [
     "<img src=x onerror=\"document.title='run'\">",
     "<script>document.title='run'</script>",
@@ -44,45 +28,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        try:
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        except playwright.Error as error:
-            pytest.skip(f"Chromium does not start: {str(error).splitlines()[0]}")
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """One page, with everything that went wrong on it."""
-
-    def __init__(self, context: Any, server: Server) -> None:
-        self.page = context.new_page()
-        self.page.set_default_timeout(20_000)
-        self.troubles: list[str] = []
-        self.page.on("console", lambda m: m.type in ("error", "warning") and self.troubles.append(m.text))
-        self.page.on("pageerror", lambda e: self.troubles.append(str(e)))
-        self.page.on("response", lambda r: r.status >= 400 and self.troubles.append(f"{r.status} {r.url}"))
-        self.page.on("request", lambda r: self._elsewhere(r.url, server.url))
-        self.page.goto(server.url)
-        self.source = self.page.locator("#source textarea")
-        self.target = self.page.locator("#target textarea")
-        self.source.wait_for()
-
-    def _elsewhere(self, url: str, home: str) -> None:
-        if not url.startswith((home + "/", "data:", "blob:")):
-            self.troubles.append(f"a request to {url}")
-
-    def type(self, text: str) -> None:
-        self.source.click()
-        self.page.keyboard.insert_text(text)
-
-    def shows(self, text: str) -> None:
-        playwright.expect(self.target).to_have_value(text, timeout=20_000)
-
-    def leave(self) -> None:
-        self.page.close()
-        assert self.troubles == []
+    yield from launched()
 
 
 @pytest.fixture(scope="module")

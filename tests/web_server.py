@@ -63,9 +63,9 @@ class Server:
         return self.process.returncode
 
 
-def running() -> Iterator[Server]:
-    """The body of a fixture: a server with the stand-in, which must not have called anyone when it ends."""
-    server = Server()
+def running(*arguments: str) -> Iterator[Server]:
+    """The body of a fixture: a server with a stand-in, which must not have called anyone when it ends."""
+    server = Server(*arguments)
     try:
         server.wait()
         yield server
