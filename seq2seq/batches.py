@@ -46,7 +46,8 @@ class Hint(Protocol):
         """That of the pairs of these rows, which stand in this batch."""
 
 
-BARE: Any = Batch(*[tf.TensorSpec((None, None), tf.int32)] * 3, {})
+IDS: Any = tf.TensorSpec((None, None), tf.int32)
+BARE = Batch(IDS, IDS, IDS, {})
 """Shapes and types of a batch of pairs of which nothing else is known."""
 
 
@@ -96,7 +97,8 @@ class Pairs:
     @property
     def signature(self) -> Batch:
         """Shapes and types of the batches of these pairs."""
-        return Batch(*BARE[:3], {name: spec for hint in self.hints for name, spec in hint.signature.items()})
+        hints: Any = {name: spec for hint in self.hints for name, spec in hint.signature.items()}
+        return BARE._replace(hints=hints)
 
     def keep(self, chosen: np.ndarray) -> Pairs:
         """The pairs where `chosen` is True."""

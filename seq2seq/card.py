@@ -76,7 +76,7 @@ def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mappin
     Args:
         config: the resolved configuration.
         provenance: parameters, version, epochs, minutes, machine, averaged, pairs, and data (free text) and licence; of
-            one that was trained further also its parent, of one that had a teacher that: name, digest, data and licence.
+            one that was trained further also its parent, of one with a teacher that: name, digest, data and licence.
         scores: test, sentences, engine, beam, bleu, chrf and signatures, as `release` measures them.
     """
     others = [(provenance[name], *words) for name, words in _OTHERS.items() if name in provenance]

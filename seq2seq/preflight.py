@@ -76,7 +76,7 @@ def check(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None], 
         5. written to a file and read into another network, the weights give the same scores
 
     Arguments:
-        resolved: the configuration; dropout, smoothing and R-Drop are left out of it, as what is known beside the pairs is.
+        resolved: the configuration; dropout, smoothing and R-Drop are left out of it, and all hints.
         pairs: what will be trained on.
         vocabularies: of source and target; None is one for both.
         seconds: most time for 1; a network too large for it need only be on its way.

@@ -84,8 +84,8 @@ def ask(
     for rows in batches.plan(pairs, BATCH_TOKENS):
         batch = batches.batch(Pairs(pairs.source, pairs.target), rows)
         there, mine = batch.target_out != PAD, places.take(rows).ids
-        for whole, block in zip((pieces, shares), likely(batch.source, batch.target_in), strict=True):
-            whole[mine] = block.numpy()[there]
+        likeliest, probabilities = likely(batch.source, batch.target_in)
+        pieces[mine], shares[mine] = likeliest.numpy()[there], probabilities.numpy()[there]
         done += len(rows)
         progress(done)
     small = pieces.max(initial=0) <= np.iinfo(np.uint16).max

@@ -73,7 +73,7 @@ def test_a_bad_file_is_refused(tmp_path, content, message):
 
 
 def test_defaults_suit_every_size():
-    for pairs in (10, 4_999, 5_000, 59_999, 60_000, 10_000_000):
+    for pairs in (10, 2_999, 3_000, 14_999, 15_000, 59_999, 60_000, 10_000_000):
         config.build(config.defaults(pairs))
 
 

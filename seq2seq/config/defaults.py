@@ -12,7 +12,7 @@ from seq2seq.config.sections import Config
 
 def defaults(pairs: int) -> dict[str, Any]:
     """Settings that suit a corpus of this many sentence pairs, as a nested dictionary to start from."""
-    if pairs < 5_000:
+    if pairs < 3_000:
         return {
             "tokenizer": {"vocabulary": 800},
             "model": {
@@ -23,6 +23,11 @@ def defaults(pairs: int) -> dict[str, Any]:
                 "readout_dropout": 0.1,
             },
             "training": {"batch_tokens": 400, "epochs": 16, "learning_rate": 3e-3, "warmup_steps": 100},
+        }
+    if pairs < 15_000:
+        return {
+            "tokenizer": {"vocabulary": 3000},
+            "training": {"batch_tokens": 600, "warmup_steps": 300, "sampling": 0.3},
         }
     if pairs < 60_000:
         return {"training": {"sampling": 0.3}}

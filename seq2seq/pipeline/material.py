@@ -61,7 +61,8 @@ def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> t
     texts = run.pair("train", resolved)
 
     def pairs(sentences: Sequence[Sequence[str]]) -> Pairs:
-        return Pairs(*(batches.encode(side, tokenizer) for side, tokenizer in zip(sentences, sides, strict=True)))
+        source, target = (batches.encode(*each) for each in zip(sentences, sides, strict=True))
+        return Pairs(source, target)
 
     everything, wanted = guiding.guided(run, resolved, sides, pairs(texts), say=say), resolved.training
     chosen = batches.within(everything, wanted.max_tokens)
