@@ -22,6 +22,7 @@ import pytest
 import web_standin
 from web_server import Server, running
 
+from seq2seq.config import SearchConfig
 from seq2seq.web import languages, limits, panels, service
 from seq2seq.web.desk import Desk
 from seq2seq.web.shelf import single
@@ -77,32 +78,23 @@ class TestDesk:
         assert (greedy.beam, greedy.n_best) == (1, 1)
         assert (beam.beam, beam.n_best, beam.length_penalty) == (4, 4, 0.5)
 
-    def test_tells_the_sentences_and_how_they_were_searched(self) -> None:
-        desk = Desk(web_standin.Translator())
-        answer = asyncio.run(desk.answer(desk.wish("He has lost the key. Can you help us?", "beam", 2, 0.6)))
-        assert [each.source for each in answer.sentences] == ["He has lost the key. ", "Can you help us?"]
-        assert answer.search == {"beam": 2, "length_penalty": 0.6}
-
     def test_its_limit_is_the_one_it_was_given(self) -> None:
         with pytest.raises(limits.LimitError, match="at most 3 characters"):
             Desk(web_standin.Translator(), max_characters=3).wish("four", "beam", 5, 1.0)
 
 
 class TestPanels:
-    def test_a_result_is_json_that_an_explanation_can_be_asked_with(self) -> None:
-        desk = Desk(web_standin.Translator())
-        answer = asyncio.run(desk.answer(desk.wish("the key. Can you", "greedy", 3, 1.0)))
-        drawn = json.loads(json.dumps(panels.result(answer)))
-        assert [each["source"] for each in drawn["sentences"]] == ["the key.", "Can you"]
-        assert drawn["search"] == {"beam": 1, "length_penalty": 1.0}
-        assert isinstance(drawn["gradients"], bool)
-        assert panels.result(asyncio.run(desk.answer(desk.wish(" ", "beam", 3, 1.0)))) is None
+    def test_the_page_starts_from_the_settings_of_the_model_within_what_it_can_show(self) -> None:
+        start = json.loads(json.dumps(panels.start(SearchConfig(beam=20, length_penalty=3.0))))
+        assert start["search"] == {"kind": "beam", "beam": limits.MAX_BEAM, "length_penalty": 2.0}
+        assert start["beams"] == [limits.MIN_BEAM, limits.MAX_BEAM]
+        assert isinstance(start["gradients"], bool)
+        greedy = panels.start(SearchConfig(beam=1))["search"]
+        assert (greedy["kind"], greedy["beam"]) == ("greedy", limits.MIN_BEAM)
 
     def test_hypotheses_have_scores_and_probabilities(self) -> None:
         desk = Desk(web_standin.Translator())
-        best = panels.result(asyncio.run(desk.answer(desk.wish("the key", "beam", 3, 1.0))))["sentences"][0][
-            "hypotheses"
-        ]
+        best = panels.hypotheses(asyncio.run(desk.translate(desk.wish("the key", "beam", 3, 1.0))))
         assert [each["text"] for each in best] == ["der Schlüssel", "der Schlüssel (1)", "der Schlüssel (2)"]
         assert best[0]["probability"] == pytest.approx(np.exp(-0.5), abs=1e-3)
 

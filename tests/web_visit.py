@@ -27,6 +27,9 @@ FLAGS = [
 ]
 
 
+playwright.expect.set_options(timeout=20_000)
+
+
 def launched() -> Iterator[Any]:
     """The body of a fixture: Chromium."""
     with playwright.sync_playwright() as driver:
@@ -43,7 +46,7 @@ class Visit:
 
     def __init__(self, context: Any, server: Server) -> None:
         self.page = context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)
         self.troubles: list[str] = []
         self.page.on("console", lambda m: m.type in ("error", "warning") and self.troubles.append(m.text))
         self.page.on("pageerror", lambda e: self.troubles.append(str(e)))
@@ -67,7 +70,7 @@ class Visit:
         self.page.keyboard.insert_text(text)
 
     def shows(self, text: str) -> None:
-        playwright.expect(self.target).to_have_value(text, timeout=20_000)
+        playwright.expect(self.target).to_have_value(text, timeout=60_000)
 
     def leave(self) -> None:
         self.page.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,18 +47,6 @@ class Wish:
         object.__setattr__(self, "length_penalty", limits.length_penalty(self.length_penalty))
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """A translation, how it was searched for, and how long that took."""
-
-    translation: Translation
-    sentences: tuple[Translation, ...]
-    """Those that hold text."""
-    search: Mapping[str, float]
-    """The settings of the search that a wish names, as /v1/explain takes them."""
-    milliseconds: float
-
-
 class Desk:
     """Answers wishes in the order they come, `WORKERS` at a time.
 
@@ -90,10 +78,6 @@ class Desk:
         """The translation alone."""
         return await self.do(self._translate, wish)
 
-    async def answer(self, wish: Wish) -> Answer:
-        """The translation with its sentences, which can be looked into."""
-        return await self.do(self._answer, wish)
-
     async def do(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Does some work in one of this desk's threads, after what came before."""
         self._metrics.waiting.add(1)
@@ -114,7 +98,7 @@ class Desk:
 
     def warm_up(self) -> None:
         """Lets one thread make its interpreter before the first person waits for it."""
-        self._threads.submit(self._answer, Wish("a")).result()
+        self._threads.submit(self._translate, Wish("a")).result()
         self._threads.submit(self.translator.explain, "a").result()
 
     def _search(self, wish: Wish) -> Any:
@@ -124,15 +108,3 @@ class Desk:
 
     def _translate(self, wish: Wish) -> Translation:
         return self.translations([wish.text], self._search(wish))[0]
-
-    def _answer(self, wish: Wish) -> Answer:
-        started = time.perf_counter()
-        translation = self._translate(wish)
-        milliseconds = 1000 * (time.perf_counter() - started)
-        search = self._search(wish)
-        return Answer(
-            translation,
-            tuple(s for s in translation.sentences if s.source.strip()),
-            {"beam": search.beam, "length_penalty": search.length_penalty},
-            milliseconds,
-        )

@@ -1,4 +1,4 @@
-"""What the page is told of a translation, and the scripts that draw it; the panels ask /v1/explain for all else.
+"""What the page starts from, and the scripts and styles that make it; they ask /v1 for all else.
 
 The drawing is in assets, where every piece of text becomes a text node; nothing here is HTML.
 """
@@ -11,9 +11,10 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from seq2seq.web import languages, limits
+
 if TYPE_CHECKING:
     from seq2seq.translator import Translation
-    from seq2seq.web.desk import Answer
 
 SCRIPTS = (
     "page.js",
@@ -49,14 +50,21 @@ def head() -> str:
     return f"{styles}<script>{scripts}\nseq2seq.measured = {_measured()};</script>"
 
 
-def result(answer: Answer) -> dict[str, Any] | None:
-    """What the panels start from: the sentences of an answer and how they were searched; None where it has none."""
-    if not answer.sentences:
-        return None
+def start(search: Any) -> dict[str, Any]:
+    """What the page starts from, beside /v1/models.
+
+    Arguments:
+        search: the model's own settings.
+    """
     return {
-        "sentences": [{"source": each.source.strip(), "hypotheses": hypotheses(each)} for each in answer.sentences],
-        "search": dict(answer.search),
+        "beams": [limits.MIN_BEAM, limits.MAX_BEAM],
+        "search": {
+            "kind": "greedy" if search.beam == 1 else "beam",
+            "beam": min(max(search.beam, limits.MIN_BEAM), limits.MAX_BEAM),
+            "length_penalty": min(search.length_penalty, limits.MAX_LENGTH_PENALTY),
+        },
         "gradients": importlib.util.find_spec("tensorflow") is not None,
+        "examples": languages.EXAMPLES,
     }
 
 

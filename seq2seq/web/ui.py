@@ -1,18 +1,17 @@
 """The page and the one door of Gradio's own API, built with Gradio: a place that the scripts of the page fill.
 
-It says what the scripts start from; they ask /v1 for all else, and the assets draw.
+It does not know what the scripts of the page draw, nor how.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from seq2seq.web import languages, limits, panels, words
+from seq2seq.web import languages, panels, words
 from seq2seq.web.desk import WORKERS, Desk
 from seq2seq.web.toolkit import gr
 
@@ -57,7 +56,7 @@ def blocks(desk: Desk) -> Any:
     source_name, target_name = languages.name(translator.source_language), languages.name(translator.target_language)
     with gr.Blocks(title=f"{source_name} to {target_name} · seq2seq", analytics_enabled=False) as page:
         gr.HTML(
-            _start(translator.config.search),
+            panels.start(translator.config.search),
             html_template='<div class="app"></div>',  # without text, so no text is ever run
             js_on_load="seq2seq.app(element.querySelector('.app'), props)",
             apply_default_css=False,
@@ -65,20 +64,6 @@ def blocks(desk: Desk) -> Any:
         )
         gr.api(_endpoint(desk), api_name="translate", concurrency_id="translate")
     return page
-
-
-def _start(default: Any) -> dict[str, Any]:
-    """What the page starts from, beside /v1/models."""
-    return {
-        "beams": [limits.MIN_BEAM, limits.MAX_BEAM],
-        "search": {
-            "kind": "greedy" if default.beam == 1 else "beam",
-            "beam": min(max(default.beam, limits.MIN_BEAM), limits.MAX_BEAM),
-            "length_penalty": min(default.length_penalty, limits.MAX_LENGTH_PENALTY),
-        },
-        "gradients": importlib.util.find_spec("tensorflow") is not None,
-        "examples": languages.EXAMPLES,
-    }
 
 
 def _endpoint(desk: Desk) -> Callable[..., Any]:

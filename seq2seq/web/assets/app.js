@@ -11,7 +11,10 @@
     return { props, watch: (_, heard) => watchers.push(heard), give(value) { props.value = value; watchers.forEach((heard) => heard()); } };
   }
 
-  const named = (model) => ({ source: { code: model.source_language, name: model.source_name }, target: { code: model.target_language, name: model.target_name } });
+  const named = (model) => ({
+    source: { code: model.source_language, name: model.source_name, rtl: model.right_to_left[0] },
+    target: { code: model.target_language, name: model.target_name, rtl: model.right_to_left[1] },
+  });
 
   async function app(root, props) {
     const given = props.value;
@@ -33,7 +36,7 @@
     const asking = own.live({ answered, failed: (error) => settle({ error }), busy: (is) => desk.busy(is) });
     const past = own.session((entry) => again(entry));
     const files = own.files(() => ({ model: state.model.name, suffixes: told.files, limit: told.limits.file_bytes }));
-    let desk, shown;
+    let desk, shown, note = ""; // what is to be said with the next answer
 
     function settle(values) {
       Object.assign(state, { error: "", said: "", warnings: [], ...values });
@@ -45,7 +48,8 @@
     function answered(answer) {
       const first = answer.translations[0];
       state.model.loaded = true;
-      settle({ answer, translation: first.text, warnings: warnings(first.warnings) });
+      settle({ answer, translation: first.text, said: note, warnings: warnings(first.warnings) });
+      note = "";
       past.stands({ source: state.text, target: first.text, source_language: answer.source_language, target_language: answer.target_language, model: answer.model, origin: first.origin });
       shown.give(looked(answer));
     }
@@ -99,8 +103,7 @@
       try {
         await doing;
         desk.leave();
-        state.said = said;
-        desk.show();
+        note = said;
         ask({ now: true });
       } catch (error) {
         state.error = sentence(error);

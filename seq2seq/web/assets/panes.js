@@ -21,13 +21,14 @@
   // `on`: typed(), asked(), stopped(), cleared(), copied(), kept(text), forgotten(id); `state` is app.js'.
   function panes(state, on) {
     const { source: from, target: to } = state.languages();
+    const direct = (box, language) => { box.dir = box.value.trim() ? "auto" : language.rtl ? "rtl" : "ltr"; };
     const names = [languageName(from.code, from.name), languageName(to.code, to.name)];
     const button = (text, click, more = {}) => h("button", { type: "button", class: "plain", click, ...more }, text);
     let editing = false, reading = 0;
 
     const counted = h("span", { class: "count" });
-    const source = h("textarea", { "aria-label": names[0], lang: from.code || null, dir: "auto", rows: 5, spellcheck: "true", placeholder: t("Type or paste text"), input: () => { measure(); on.typed(source.value); } });
-    const target = h("textarea", { "aria-label": names[1], lang: to.code || null, dir: "auto", rows: 5, readonly: "", placeholder: t("The translation appears here") });
+    const source = h("textarea", { "aria-label": names[0], lang: from.code || null, rows: 5, spellcheck: "true", placeholder: t("Type or paste text"), input: () => { measure(); on.typed(source.value); } });
+    const target = h("textarea", { "aria-label": names[1], lang: to.code || null, rows: 5, readonly: "", placeholder: t("The translation appears here") });
     source.value = state.text;
 
     const clear = button(t("Clear"), () => { source.value = ""; measure(); source.focus(); on.cleared(); }, { id: "clear" });
@@ -52,6 +53,7 @@
       counted.textContent = `${count(size)} / ${count(state.limit)}`;
       counted.classList.toggle("over", size > state.limit);
       clear.hidden = !source.value;
+      direct(source, from);
     }
 
     // Has the translation edited, starting from a text; null ends that.
@@ -80,6 +82,7 @@
       const { answer, error, warnings, said } = state;
       if (!editing) {
         target.value = state.translation;
+        direct(target, to);
         edit(null);
       }
       facts.textContent = answer ? `${ENGINES[answer.engine]?.() || answer.engine} · ${count(answer.milliseconds < 10 ? answer.milliseconds : Math.round(answer.milliseconds))} ms` : "";
