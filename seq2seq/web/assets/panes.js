@@ -32,8 +32,8 @@
     source.value = state.text;
 
     const clear = button(t("Clear"), () => { source.value = ""; measure(); source.focus(); on.cleared(); }, { id: "clear" });
-    const stop = button(t("Stop"), () => on.stopped(), { id: "stop", hidden: "", title: "Esc" });
-    const go = h("button", { type: "button", id: "translate", class: "primary", title: "Ctrl+Enter", click: () => on.asked() }, t("Translate"));
+    const stop = button(t("Stop"), () => on.stopped(), { id: "stop", hidden: "", title: t("Esc") });
+    const go = h("button", { type: "button", id: "translate", class: "primary", title: t("Ctrl+Enter"), click: () => on.asked() }, t("Translate"));
     const copied = button(t("Copy"), async () => {
       await copy(target);
       copied.textContent = t("Copied");
@@ -98,7 +98,7 @@
       h("section", { class: "pane", id: "source", "aria-label": t("Text") },
         h("div", { class: "top" }, h("h2", {}, names[0]), clear),
         source,
-        h("div", { class: "foot" }, counted, h("span", { class: "keys", "aria-hidden": "true" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter")), h("span", { class: "push" }), live, stop, go)),
+        h("div", { class: "foot" }, counted, h("span", { class: "keys", "aria-hidden": "true" }, t("Ctrl+Enter").split("+").map((key) => h("kbd", {}, key))), h("span", { class: "push" }), live, stop, go)),
       h("section", { class: "pane", id: "target", "aria-label": t("Translation") },
         h("div", { class: "top" }, h("h2", {}, names[1]), copied, correct, leave, keep),
         target,
