@@ -58,11 +58,7 @@ The members are under different licences: what each of them asks for holds for t
 
 _PARENT = " It went on from the weights of {name} (licence: {licence}; digest of its manifest: {digest:.16})."
 
-_TEACHER = " It also learned from what {name} would say (licence: {licence}; digest of its manifest: {digest:.16})."
-
-_BEFORE = "\n\nThe model that it {verb} from was trained on: {data}"
-
-_OTHERS = {"parent": (_PARENT, "went on"), "teacher": (_TEACHER, "learned")}
+_BEFORE = "\n\nThe model that it went on from was trained on: {data}"
 
 _RECIPE = "Trained for {epochs} epochs in {minutes:.0f} minutes on {machine}; {averaged}."
 
@@ -76,16 +72,16 @@ def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mappin
     Args:
         config: the resolved configuration.
         provenance: parameters, version, epochs, minutes, machine, averaged, pairs, and data (free text) and licence; of
-            one that was trained further also its parent, of one with a teacher that: name, digest, data and licence.
+            one that was trained further also its parent: name, digest, data and licence.
         scores: test, sentences, engine, beam, bleu, chrf and signatures, as `release` measures them.
     """
-    others = [(provenance[name], *words) for name, words in _OTHERS.items() if name in provenance]
+    parent = provenance.get("parent")
     return _CARD.format(
         licence=provenance.get("licence") or "other",
         source=config.source_language,
         target=config.target_language,
-        made=_SINGLE.format(**provenance) + "".join(said.format(**model) for model, said, _ in others),
-        data=data(provenance) + "".join(_BEFORE.format(verb=verb, **model) for model, _, verb in others),
+        made=_SINGLE.format(**provenance) + (_PARENT.format(**parent) if parent else ""),
+        data=data(provenance) + (_BEFORE.format(**parent) if parent else ""),
         scores=_table(("test set", *_SCORED), map(_score, scores)) or "None were measured: there was no held-out text.",
         signatures=_signatures(scores),
         recipe=_recipe(config, provenance),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,44 +15,26 @@ import tensorflow as tf
 PAD = 0
 
 
-class Teaching(NamedTuple):
-    """What a teacher holds of each piece, and how much that counts."""
-
-    pieces: tf.Tensor
-    """The pieces that it holds likely, (..., N)."""
-    shares: tf.Tensor
-    """Their probabilities, summing to 1, (..., N)."""
-    weight: float
-    """From 0 to 1: what is left is that of the text."""
-
-
-def smoothed_cross_entropy(
-    logits: tf.Tensor, target: tf.Tensor, smoothing: float = 0.0, *, teaching: Teaching | None = None
-) -> tuple[tf.Tensor, tf.Tensor]:
+def smoothed_cross_entropy(logits: tf.Tensor, target: tf.Tensor, smoothing: float = 0.0) -> tuple[tf.Tensor, tf.Tensor]:
     """Cross-entropy of each piece against a target that gives `smoothing` of its mass to all pieces alike.
 
-        loss = logsumexp(z) - sum over v of p_v z_v,  p_v = (1 - w) ((1 - e) [v = y] + e / V) + w q_v
+        loss = logsumexp(z) - (1 - e) z_y - e mean(z)
 
     Args:
         logits: z, (..., V).
         target: piece ids y, (...); 0 is padding and costs nothing.
         smoothing: e.
-        teaching: q and w; None is w = 0.
 
     Returns:
         The loss and the plain negative log-likelihood, both (...) in nats, float32, 0 at padding. Gradients flow
         through the loss alone.
 
-    Source: Szegedy et al. 2016, section 7; with a teacher, Kim and Rush 2016 (Sequence-Level Knowledge Distillation),
-    equation 5.
+    Source: Szegedy et al. 2016, section 7.
     """
     mask = tf.cast(tf.not_equal(target, PAD), tf.float32)
     pieces = logits.shape[-1]
-    own = 1.0 - (teaching.weight if teaching else 0.0)
-    rest = own * smoothing / pieces
-    labels = tf.one_hot(tf.reshape(target, (-1,)), pieces, on_value=own * (1.0 - smoothing) + rest, off_value=rest)
-    if teaching:
-        labels = _taught(labels, teaching)
+    rest = smoothing / pieces
+    labels = tf.one_hot(tf.reshape(target, (-1,)), pieces, on_value=1.0 - smoothing + rest, off_value=rest)
 
     @tf.custom_gradient
     def loss(z: tf.Tensor) -> Any:
@@ -63,22 +45,12 @@ def smoothed_cross_entropy(
         def gradient(upstream: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
             return tf.reshape(slope * tf.reshape(upstream * mask, (-1, 1)), tf.shape(z))
 
-        likelihood = values
-        if smoothing or teaching:
-            chosen = tf.reshape(target, (-1, 1))
-            probability = sum(tf.gather(each, chosen, batch_dims=1)[:, 0] for each in (slope, labels))
-            likelihood = -tf.math.log(tf.maximum(probability, 1e-9))
+        probability = tf.gather(slope, tf.reshape(target, (-1, 1)), batch_dims=1)[:, 0] + 1.0 - smoothing + rest
+        likelihood = values if smoothing == 0.0 else -tf.math.log(tf.maximum(probability, 1e-9))
         return tuple(tf.reshape(each, tf.shape(target)) * mask for each in (values, likelihood)), gradient
 
     smoothed, likelihood = loss(tf.cast(logits, tf.float32))
     return smoothed, tf.stop_gradient(likelihood)
-
-
-def _taught(labels: tf.Tensor, teaching: Teaching) -> tf.Tensor:
-    """The labels, (N, V), with the teacher's added."""
-    width, rows = teaching.pieces.shape[-1], tf.shape(labels)[0]
-    places = tf.stack([tf.repeat(tf.range(rows), width), tf.reshape(teaching.pieces, (-1,))], axis=-1)
-    return tf.tensor_scatter_nd_add(labels, places, teaching.weight * tf.reshape(teaching.shares, (-1,)))
 
 
 def divergence(first: tf.Tensor, second: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

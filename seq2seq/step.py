@@ -11,12 +11,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from seq2seq import distribution, guidance, teacher
+from seq2seq import distribution, guidance
 from seq2seq.batches import BARE, Batch
 from seq2seq.config import TrainingConfig
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
-from seq2seq.objective import Teaching, divergence, smoothed_cross_entropy
+from seq2seq.objective import divergence, smoothed_cross_entropy
 from seq2seq.optimizer import Gathered, MovingAverage
 
 
@@ -34,10 +34,7 @@ def losses(model: Seq2Seq, batch: Batch, config: TrainingConfig) -> tuple[tf.Ten
     source, before, target, hints = tf.nest.map_structure(_twice, batch) if config.r_drop else batch
     memory, state = model.encode(source, training=True)
     logits, attention, _ = model.decode(before, state, memory, training=True)
-    teaching = None
-    if teacher.PIECES in hints:
-        teaching = Teaching(hints[teacher.PIECES], hints[teacher.SHARES], config.teacher_weight)
-    loss, likelihood = smoothed_cross_entropy(logits, target, config.label_smoothing, teaching=teaching)
+    loss, likelihood = smoothed_cross_entropy(logits, target, config.label_smoothing)
     if guidance.LINKS in hints:
         loss += config.guided_attention * guidance.cost(attention, hints[guidance.LINKS], target)
     if not config.r_drop:

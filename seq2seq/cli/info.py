@@ -67,7 +67,6 @@ def _text(facts: dict[str, Any]) -> str:
         *(("score", _line(score)) for score in facts["scores"]),
         *(("", f"  {signature}") for signature in _signatures(facts["scores"])),
         ("parent", facts["provenance"].get("parent", {}).get("name")),
-        ("teacher", facts["provenance"].get("teacher", {}).get("name")),
         *((name, _plain(value)) for name, value in facts["provenance"].items()),
     ]
     return shell.table(rows)

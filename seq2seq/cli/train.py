@@ -48,9 +48,6 @@ def train(
     init_from: Annotated[
         Path | None, typer.Option("--init-from", metavar="MODEL", help="A model to train further, on this text.")
     ] = None,
-    teacher: Annotated[
-        Path | None, typer.Option("--teacher", metavar="MODEL", help="A model, or an ensemble, to learn from too.")
-    ] = None,
     assign: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
     ] = None,
@@ -109,7 +106,6 @@ def train(
         target,
         *sets,
         parent=init_from,
-        teacher=teacher,
         more=tuple(more),
         alignments=tuple(alignments or []),
     )

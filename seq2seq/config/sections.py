@@ -91,8 +91,6 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     """alpha of R-Drop: each pair is read twice a step, and its two predictions should agree; 0 reads it once."""
     guided_attention: Annotated[float, Meta(ge=0.0, le=100.0)] = 0.0
     """Weight of the loss that draws attention to given links of words; with alignments 0.1 unless said, else 0."""
-    teacher_weight: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
-    """How much what a --teacher would say counts, against the text; 0.7 where there is a teacher and nobody says."""
     moving_average: Rate = 0.0
     """Decay a step of the moving average of the weights, which is then what is judged and kept; 0 keeps none."""
     average: Count = 5

@@ -14,7 +14,7 @@ from seq2seq import batches, precision
 from seq2seq.batches import Pairs
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
-from seq2seq.pipeline import guiding, mixture, teaching
+from seq2seq.pipeline import guiding, mixture
 from seq2seq.pipeline.run import Run
 from seq2seq.splits import Splits
 from seq2seq.tokenizer import Tokenizer
@@ -31,7 +31,6 @@ def tokenizers(run: Run, resolved: Config) -> list[Tokenizer]:
 def encode(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, Resample]:
     """The pairs to train on and to validate on, and what draws the former anew for an epoch, if anything does."""
     kept, valid, chosen = plain(run, resolved, sides, say)
-    kept = teaching.taught(run, resolved, kept)
     wanted, weights = resolved.training, mixture.weights(run, resolved)
     if not wanted.sampling and weights is None:
         return kept, valid, None

@@ -51,18 +51,14 @@ def inherit(parent: Bundle, run: Run, settings: Mapping[str, Any], pairs: int) -
     """Writes the tokenizers and the weights of the parent into the run, and gives the run's configuration."""
     for name in dict.fromkeys(parent.tokenizers):
         replace(run.folder / name, parent.read(name))
-    checkpoint.save(run.parent, deserialise(parent.read("weights.safetensors")), origin(parent))
-    return config.build(msgspec.to_builtins(parent.config), config.fine_tuning(parent.config, pairs), dict(settings))
-
-
-def origin(model: Bundle) -> dict[str, Any]:
-    """What another model says of the one that it was made from."""
-    return {
-        "name": model.name,
-        "digest": model.digest,
-        "data": card.data(model.provenance),
-        "licence": model.provenance.get("licence") or "other",
+    origin = {
+        "name": parent.name,
+        "digest": parent.digest,
+        "data": card.data(parent.provenance),
+        "licence": parent.provenance.get("licence") or "other",
     }
+    checkpoint.save(run.parent, deserialise(parent.read("weights.safetensors")), origin)
+    return config.build(msgspec.to_builtins(parent.config), config.fine_tuning(parent.config, pairs), dict(settings))
 
 
 def adopt(
@@ -82,17 +78,17 @@ def adopt(
     Raises:
         PipelineError: a resumed run names another parent.
     """
-    arrays, before = checkpoint.load(run.parent) if run.parent.exists() else ({}, {})
-    if again and bundle.load(again, verify=False).digest != before.get("digest"):
+    arrays, origin = checkpoint.load(run.parent) if run.parent.exists() else ({}, {})
+    if again and bundle.load(again, verify=False).digest != origin.get("digest"):
         raise PipelineError(
             f"A resumed run keeps the model that it began with; another one needs a new folder. Received: {again}"
         )
-    if not before:
+    if not origin:
         return {}
     checkpoint.assign(checkpoint.by_path(model.weights), arrays)
     if not run.checkpoints.exists():
-        say(f"going on from {before['name']}: valid BLEU {judge(model)['bleu']:.1f}")
-    return {"parent": before}
+        say(f"going on from {origin['name']}: valid BLEU {judge(model)['bleu']:.1f}")
+    return {"parent": origin}
 
 
 def _free(change: str) -> bool:

@@ -31,8 +31,6 @@ class Files:
     test_target: Path | None = None
     parent: Path | None = None
     """A model folder to go on from."""
-    teacher: Path | None = None
-    """A model folder to learn from."""
     more: tuple[tuple[Path, Path | None], ...] = ()
     """Further corpora to train on."""
     alignments: tuple[Path, ...] = ()
@@ -60,10 +58,6 @@ class Run:
     @property
     def parent(self) -> Path:
         return self.folder / "parent.safetensors"
-
-    @property
-    def teacher(self) -> Path:
-        return self.folder / "teacher.safetensors"
 
     @property
     def model(self) -> Path:

@@ -90,7 +90,7 @@ def _spread(values: Sequence[float]) -> str:
 def _share(first: Run, run: Run, seed: int) -> None:
     """What a run begins with, from another one; the configuration last, so that it is there when all is."""
     shutil.copytree(first.data, run.data, dirs_exist_ok=True)
-    for path in (*first.folder.glob("tokenizer*.model"), *first.folder.glob("[pt]*.safetensors")):
+    for path in (*first.folder.glob("tokenizer*.model"), *first.folder.glob(first.parent.name)):
         shutil.copyfile(path, run.folder / path.name)
     resolved = config.build(config.load(first.config))
     resolved = config.build(msgspec.to_builtins(resolved), {"training": {"seed": seed}})

@@ -12,7 +12,7 @@ import msgspec
 
 from seq2seq import config, corpus
 from seq2seq.config import Config
-from seq2seq.pipeline import fitting, guiding, mixture, parent, teaching, vocabulary
+from seq2seq.pipeline import fitting, guiding, mixture, parent, vocabulary
 from seq2seq.pipeline.budget import Budget, rungs
 from seq2seq.pipeline.run import Files, PipelineError, Run, replace
 
@@ -24,7 +24,7 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
 
     With a budget, sizes and epochs that nobody asked for are those that end in time.
     """
-    settings = teaching.asked(files, guiding.asked(files, settings))
+    settings = guiding.asked(files, settings)
     origin = parent.load(files.parent, settings) if files.parent else None
     inherited = [msgspec.to_builtins(origin.config), {"corpus": {"weights": ()}}] if origin else []
     asked = config.build(*inherited, dict(settings))
@@ -39,10 +39,8 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
         candidates = rungs(pairs, settings, languages)
 
     def learn(candidate: Config) -> Config:
-        if files.teacher:
-            teaching.adopt(files.teacher, run)
         exact = "vocabulary" in settings.get("tokenizer", {})
-        return candidate if origin or files.teacher else vocabulary.learn(run, candidate, exact, say)
+        return candidate if origin else vocabulary.learn(run, candidate, exact, say)
 
     if budget:
         epochs = settings.get("training", {}).get("epochs")

@@ -23,7 +23,7 @@ from seq2seq.bundle import Bundle
 from seq2seq.config import Config
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
-from seq2seq.pipeline import material, parent, teaching
+from seq2seq.pipeline import material, parent
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
@@ -81,8 +81,6 @@ def train(
     resolved = config.build(config.load(run.config))
     _keep_settings(resolved, settings)
     tokenizers = material.tokenizers(run, resolved)
-    bare = lambda: material.plain(run, resolved, tokenizers, _silence)[0]  # noqa: E731
-    lessons = teaching.prepare(files.teacher, run, resolved, bare, devices=devices, say=say)
     pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
     if before.preflight and devices.chief and not (run.checkpoints / training.LATEST).exists():
         with _left_as_it_was(run, resume):
@@ -114,7 +112,6 @@ def train(
         "averaged": chosen,
         "history": standing.history,
         **origin,
-        **lessons,
         **(provenance or {}),
     }
     return _ship(run, resolved, arrays, facts, watch=watch, say=say)
