@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
 
 class Hint(Protocol):
-    """What else is known of every pair, such as what a teacher would say, batch by batch."""
+    """What else is known of every pair, such as links of words, batch by batch."""
 
     @property
     def signature(self) -> Mapping[str, tf.TensorSpec]:
