@@ -38,7 +38,7 @@
       const line = h("li", { "data-state": item.state }, h("span", { class: "name", dir: "auto" }, item.file.name), h("span", { class: "size" }, size(item.file.size)));
       if (item.state === "waiting") line.append(h("span", { class: "told" }, t("Waiting")));
       if (item.state === "working") {
-        line.append(item.progress = h("progress", { max: 1, value: item.share, "aria-label": t("Progress of {name}", { name: item.file.name }) }), item.shown = h("span", { class: "told" }, parts(item.share)));
+        line.append(item.progress = h("progress", { max: 1, value: item.share, "aria-label": t("Progress of {name}", { name: item.file.name }) }), item.shown = h("span", { class: "told", "aria-hidden": "true" }, parts(item.share)));
       }
       if (item.state === "failed") line.append(h("span", { class: "error" }, item.error));
       if (item.state === "done") {
