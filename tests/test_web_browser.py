@@ -1,8 +1,9 @@
-"""The page in a real browser: typing, the pictures, keys, hostile text, a phone. Skipped where no Chromium is found."""
+"""The whole page, Gradio around it, in a real browser: typing, keys, hostile text, a phone, files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,4 +158,19 @@ def test_dark_is_dark(browser: Any, server: Server) -> None:
     light = "element => getComputedStyle(element).backgroundColor.match(/\\d+/g).slice(0, 3).every(v => v < 60)"
     assert visit.page.locator("body").evaluate(light)
     assert visit.page.locator(".card").first.evaluate(light)
+    visit.leave()
+
+
+def test_the_labels_are_german_in_a_german_browser_and_files_come_back(browser: Any, server: Server) -> None:
+    visit = Visit(browser.new_context(locale="de-DE"), server)
+    visit.page.locator("#files input[type=file]").set_input_files(
+        [{"name": "worte.txt", "mimeType": "text/plain", "buffer": b"the key\n"}]
+    )
+    with visit.page.expect_download() as found:
+        visit.page.get_by_role("link", name="worte.de.txt herunterladen").click()
+    assert Path(found.value.path()).read_text() == "der Schlüssel\n"
+    visit.type("the key")
+    visit.shows("der Schlüssel")
+    playwright.expect(visit.page).to_have_title("Englisch – Deutsch · seq2seq")
+    playwright.expect(visit.page.locator("html")).to_have_attribute("lang", "de")
     visit.leave()
