@@ -86,7 +86,7 @@ class Translator:
         """The words after as many as the prefix has, behind the prefix; another for each that is forbidden."""
         if terms is None:
             return text
-        text = " ".join("Ding" if word.strip(".,!?") in terms.forbidden else word for word in text.split(" "))
+        text = re.sub(r"\w+", lambda m: "Ding" if m[0] in terms.forbidden else m[0], text)
         return " ".join([terms.prefix, *text.split(" ")[len(terms.prefix.split()) :]]) if terms.prefix else text
 
     def _words(self, text):

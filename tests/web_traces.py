@@ -110,7 +110,8 @@ def influences(
 
 
 def tree(target: Sequence[str]) -> tuple[Node, ...]:
-    """The translation at log-probability -0.4 a piece, one that ends a piece earlier, and what is pruned beside it."""
+    """The translation at log-probability -0.4 a piece, one that ends a piece earlier and is
+    more probable but shorter, and what is pruned beside it."""
     nodes = [Node(0, None, 0, "<s>", 0.0, 0.0, 0.0)]
     parent, total = 0, 0.0
 
@@ -124,7 +125,7 @@ def tree(target: Sequence[str]) -> tuple[Node, ...]:
         last = place == len(target) - 1
         best = add(piece, -0.4, 1, "finished" if last else "alive", 1 if last else None)
         if place == len(target) - 2:
-            add("</s>", -0.5, 2, "finished", 2)
+            add("</s>", -0.65, 2, "finished", 2)
         elif not last:
             add("▁daneben", -3.0, 2, "pruned")
         parent, total = best, total - 0.4

@@ -150,22 +150,23 @@ class Guard:
         elif scope["method"] == "POST" and scope["path"] not in self._bodies and kind != "application/json":
             await failure(415, "The content type must be application/json.")(scope, receive, send)
         else:
-            body = await _body(receive, most)
-            if body is None:
+            body, whole = await _body(receive, most)
+            if len(body) > most:
                 await large(scope, receive, send)
-            else:
+            elif whole:
                 await _while_there(self._application, scope, body, receive, send)
 
 
-async def _body(receive: Receive, most: int) -> bytes | None:
+async def _body(receive: Receive, most: int) -> tuple[bytes, bool]:
+    """A body, and whether the client stayed until it was sent; no more is read than shows that it is too large."""
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > most:
-            return None
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            return bytes(body)
+        if message["type"] != "http.request" or len(body) > most:
+            return bytes(body), False
+        if not message.get("more_body", False):
+            return bytes(body), True
 
 
 async def _while_there(application: ASGIApp, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
