@@ -225,6 +225,26 @@ def test_a_request_whose_client_leaves_is_dropped() -> None:
     assert ended == ["dropped"]
 
 
+def test_a_request_whose_body_breaks_off_is_not_answered() -> None:
+    async def application(scope, receive, send) -> None:
+        raise AssertionError("half a body was read")
+
+    async def leave() -> Metrics:
+        messages = [{"type": "http.request", "body": b'{"text', "more_body": True}, {"type": "http.disconnect"}]
+
+        async def receive() -> dict:
+            return messages.pop(0)
+
+        metrics = Metrics()
+        guard = answers.Guard(application, metrics, paths=frozenset({"/v1/translate"}), bodies={})
+        scope = {"type": "http", "method": "POST", "path": "/v1/translate"}
+        scope["headers"] = [(b"content-type", b"application/json")]
+        await asyncio.wait_for(guard(scope, receive, None), 5)
+        return metrics
+
+    assert asyncio.run(leave()).requests.value("/v1/translate", "499") == 1
+
+
 class TestExplain:
     def test_gives_the_trace_as_the_library_writes_it(self, place: SimpleNamespace) -> None:
         answer = place.client.post("/v1/explain", json={"text": "the key"})
