@@ -66,7 +66,7 @@ class TestTrain:
             "pipeline",
             train=train,
             plan=lambda files, **rest: calls.append({"files": files, **rest}) or "the plan",
-            Files=lambda *paths, parent, more: (*paths, *more),
+            Files=lambda *paths, parent, more, alignments: (*paths, *more),
             Run=lambda folder: run,
             Before=SimpleNamespace,
             Budget=lambda seconds, begun: seconds,
@@ -180,7 +180,7 @@ class TestTrain:
         def train(*_, **__):
             raise interrupted("stopped; continue with --resume")
 
-        stand_in("pipeline", train=train, Files=lambda *paths, parent, more: (*paths, *more), Before=SimpleNamespace)
+        stand_in("pipeline", train=train, Files=lambda *paths, parent, more, alignments: (*paths, *more), Before=SimpleNamespace)
         code, out, err = run("train", "--source", "a.en", "--target", "a.de", "--output", "r")
         assert (code, out) == (130, "")
         assert "continue with --resume" in err
