@@ -180,7 +180,12 @@ class TestTrain:
         def train(*_, **__):
             raise interrupted("stopped; continue with --resume")
 
-        stand_in("pipeline", train=train, Files=lambda *paths, parent, more, alignments: (*paths, *more), Before=SimpleNamespace)
+        stand_in(
+            "pipeline",
+            train=train,
+            Files=lambda *paths, parent, more, alignments: (*paths, *more),
+            Before=SimpleNamespace,
+        )
         code, out, err = run("train", "--source", "a.en", "--target", "a.de", "--output", "r")
         assert (code, out) == (130, "")
         assert "continue with --resume" in err
