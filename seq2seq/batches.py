@@ -70,12 +70,6 @@ class Side:
     def lengths(self) -> np.ndarray:
         return np.diff(self.starts)
 
-    def keep(self, chosen: np.ndarray) -> Side:
-        """The sentences where `chosen` is True."""
-        lengths = self.lengths
-        starts = np.concatenate([[0], np.cumsum(lengths[chosen])])
-        return Side(self.ids[np.repeat(chosen, lengths)], starts)
-
     def take(self, rows: np.ndarray) -> Side:
         """The sentences of these rows, in their order; a row may stand there several times."""
         lengths = self.lengths[rows]

@@ -198,6 +198,21 @@ class TestRefused:
         assert "try again" in said(refused)
 
 
+async def left(application, body: bytes, *, more: bool) -> Metrics:
+    """What was counted of a client that sent this and went away."""
+    messages = [{"type": "http.request", "body": body, "more_body": more}, {"type": "http.disconnect"}]
+
+    async def receive() -> dict:
+        return messages.pop(0)
+
+    metrics = Metrics()
+    guard = answers.Guard(application, metrics, paths=frozenset({"/v1/translate"}), bodies={})
+    scope = {"type": "http", "method": "POST", "path": "/v1/translate"}
+    scope["headers"] = [(b"content-type", b"application/json")]
+    await asyncio.wait_for(guard(scope, receive, None), 5)
+    return metrics
+
+
 def test_a_request_whose_client_leaves_is_dropped() -> None:
     ended: list[str] = []
 
@@ -208,20 +223,8 @@ def test_a_request_whose_client_leaves_is_dropped() -> None:
             ended.append("dropped")
             raise
 
-    async def leave() -> Metrics:
-        messages = [{"type": "http.request", "body": b"{}", "more_body": False}, {"type": "http.disconnect"}]
-
-        async def receive() -> dict:
-            return messages.pop(0)
-
-        metrics = Metrics()
-        guard = answers.Guard(application, metrics, paths=frozenset({"/v1/translate"}), bodies={})
-        scope = {"type": "http", "method": "POST", "path": "/v1/translate"}
-        scope["headers"] = [(b"content-type", b"application/json")]
-        await asyncio.wait_for(guard(scope, receive, None), 5)
-        return metrics
-
-    assert asyncio.run(leave()).requests.value("/v1/translate", "499") == 1
+    metrics = asyncio.run(left(application, b"{}", more=False))
+    assert metrics.requests.value("/v1/translate", "499") == 1
     assert ended == ["dropped"]
 
 
@@ -229,20 +232,8 @@ def test_a_request_whose_body_breaks_off_is_not_answered() -> None:
     async def application(scope, receive, send) -> None:
         raise AssertionError("half a body was read")
 
-    async def leave() -> Metrics:
-        messages = [{"type": "http.request", "body": b'{"text', "more_body": True}, {"type": "http.disconnect"}]
-
-        async def receive() -> dict:
-            return messages.pop(0)
-
-        metrics = Metrics()
-        guard = answers.Guard(application, metrics, paths=frozenset({"/v1/translate"}), bodies={})
-        scope = {"type": "http", "method": "POST", "path": "/v1/translate"}
-        scope["headers"] = [(b"content-type", b"application/json")]
-        await asyncio.wait_for(guard(scope, receive, None), 5)
-        return metrics
-
-    assert asyncio.run(leave()).requests.value("/v1/translate", "499") == 1
+    metrics = asyncio.run(left(application, b'{"text', more=True))
+    assert metrics.requests.value("/v1/translate", "499") == 1
 
 
 class TestExplain:

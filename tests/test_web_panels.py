@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,18 +14,12 @@ import pytest
 import web_traces
 from injections import PAYLOADS
 from web_server import Server, running
+from web_visit import launched, playwright, troubles
 
 from seq2seq.explanation import Explanation
 from seq2seq.web import panels
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytest.importorskip("gradio", reason="the extra `app` is not installed")
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("Chromium is not installed", allow_module_level=True)
-
 pytestmark = pytest.mark.slow
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 KEYS = ("attention", "confidence", "memory", "beam", "whatif", "influence")
 SENTENCE = "Where is the nearest station?"  # ▁Where ▁is ▁the ▁neares t ▁statio n ? </s>
 SOURCE, TARGET = 9, 9  # ▁wo ▁ist ▁der ▁nächst e ▁Bahnho f ? </s>
@@ -46,20 +38,12 @@ class Lab:
     def __init__(self, page: Any, server: Server) -> None:
         self.page = page
         self.asked: list[dict[str, Any]] = []
-        self.troubles: list[str] = []
+        self.troubles = troubles(page, server.url)
         page.set_default_timeout(20_000)
-        page.on("console", lambda m: m.type in ("error", "warning") and self.troubles.append(m.text))
-        page.on("pageerror", lambda e: self.troubles.append(str(e)))
-        page.on("dialog", lambda d: (self.troubles.append(f"ran {d.message}"), d.dismiss()))
         page.on("request", lambda r: "/v1/explain" in r.url and self.asked.append(r.post_data_json))
-        page.on("request", lambda r: self._elsewhere(r.url, server.url))
         body = LAB.format(head=panels.head())
         page.route(f"{server.url}/lab", lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=body))
         page.goto(f"{server.url}/lab")
-
-    def _elsewhere(self, url: str, home: str) -> None:
-        if not url.startswith((home + "/", "data:", "blob:")):
-            self.troubles.append(f"a request to {url}")
 
     def give(self, *sentences: str, **more: Any) -> None:
         best = [{"text": "wo", "score": -0.1, "log_prob": -0.5, "probability": 0.6, "finished": True}]
@@ -97,13 +81,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        try:
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        except playwright.Error as error:
-            pytest.skip(f"Chromium does not start: {str(error).splitlines()[0]}")
+    for browser in launched():
         yield browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-        browser.close()
 
 
 @pytest.fixture

@@ -41,18 +41,29 @@ def launched() -> Iterator[Any]:
         browser.close()
 
 
+def troubles(page: Any, home: str) -> list[str]:
+    """What goes wrong on the page from now on; it grows."""
+    seen: list[str] = []
+
+    def elsewhere(url: str) -> None:
+        if not url.startswith((home + "/", "data:", "blob:")):
+            seen.append(f"a request to {url}")
+
+    page.on("console", lambda m: m.type in ("error", "warning") and seen.append(m.text))
+    page.on("pageerror", lambda e: seen.append(str(e)))
+    page.on("dialog", lambda d: (seen.append(f"ran {d.message}"), d.dismiss()))
+    page.on("request", lambda r: elsewhere(r.url))
+    return seen
+
+
 class Visit:
     """One page, with everything that went wrong on it."""
 
     def __init__(self, context: Any, server: Server) -> None:
         self.page = context.new_page()
         self.page.set_default_timeout(60_000)
-        self.troubles: list[str] = []
-        self.page.on("console", lambda m: m.type in ("error", "warning") and self.troubles.append(m.text))
-        self.page.on("pageerror", lambda e: self.troubles.append(str(e)))
-        self.page.on("dialog", lambda d: (self.troubles.append(f"ran {d.message}"), d.dismiss()))
+        self.troubles = troubles(self.page, server.url)
         self.page.on("response", lambda r: r.status >= 400 and self.troubles.append(f"{r.status} {r.url}"))
-        self.page.on("request", lambda r: self._elsewhere(r.url, server.url))
         self.source = self.page.locator("#source textarea")
         self.target = self.page.locator("#target textarea")
         self.go(server)
@@ -60,10 +71,6 @@ class Visit:
     def go(self, server: Server) -> None:
         self.page.goto(server.url)
         self.source.wait_for()
-
-    def _elsewhere(self, url: str, home: str) -> None:
-        if not url.startswith((home + "/", "data:", "blob:")):
-            self.troubles.append(f"a request to {url}")
 
     def type(self, text: str) -> None:
         self.source.click()

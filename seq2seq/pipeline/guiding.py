@@ -40,9 +40,19 @@ def asked(files: Files, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def guided(
-    run: Run, resolved: Config, sides: Sequence[Tokenizer], pairs: Pairs, *, say: Callable[[str], None]
+    run: Run,
+    resolved: Config,
+    sides: Sequence[Tokenizer],
+    *,
+    texts: tuple[Sequence[str], Sequence[str]],
+    pairs: Pairs,
+    say: Callable[[str], None],
 ) -> Pairs:
     """All pairs of the training text, with the links that lie beside it if they should guide.
+
+    Args:
+        texts: both sides of the training text.
+        pairs: the same as ids.
 
     Raises:
         PipelineError: they should, and there are none.
@@ -53,8 +63,7 @@ def guided(
     if not path.exists():
         raise PipelineError(f"A run with guided attention must keep its alignment. Received: no {path}")
     given = guidance.read(path.read_text(encoding="utf-8").split("\n")[:-1])
-    source, target = run.pair("train", resolved)
     tables = guidance.beginnings(sides[0]), guidance.beginnings(sides[1])
-    links = guidance.links(given, (source, target), (pairs.source, pairs.target), tables)
+    links = guidance.links(given, texts, (pairs.source, pairs.target), tables)
     say(f"guided attention: {links.guided:,} of {len(pairs):,} pairs have links of words")
     return dataclasses.replace(pairs, hints=(*pairs.hints, links))

@@ -63,7 +63,8 @@ def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> t
         source, target = (batches.encode(*each) for each in zip(sentences, sides, strict=True))
         return Pairs(source, target)
 
-    everything, wanted = guiding.guided(run, resolved, sides, pairs(texts), say=say), resolved.training
+    wanted = resolved.training
+    everything = guiding.guided(run, resolved, sides, texts=texts, pairs=pairs(texts), say=say)
     chosen = batches.within(everything, wanted.max_tokens)
     kept = everything.keep(chosen)
     if len(kept) < len(everything):

@@ -14,7 +14,6 @@
         trace = await ask({ ...request(), alternatives: 8, terms: { ...(request().terms || {}), prefix } });
         said = Array.from(prefix).length;
         chosen = -1;
-        document.dispatchEvent(new CustomEvent("seq2seq:instead", { detail: { source: trace.text, translation: trace.translation } }));
         show();
         body.querySelectorAll(".flow button")[Math.min(position, trace.target.length - 1)]?.focus();
       } catch (error) {
