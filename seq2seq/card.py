@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from seq2seq.bundle import Member
+from seq2seq.calibration import Calibration
 from seq2seq.config import Config, dump
 
 _CARD = """---
@@ -35,7 +36,7 @@ pipeline_tag: translation
 BLEU and chrF are sacreBLEU's, cased and detokenised. The engine is part of a result: the 8-bit file words some
 sentences differently from float32. Signatures: {signatures}.
 
-## Limits
+{confidence}## Limits
 
 It was trained on the data above and on nothing else: text of another kind is translated worse, and a sentence that it
 does not understand is still given a fluent translation. It translates sentence by sentence. Numbers and names are
@@ -44,6 +45,18 @@ usually, not always, kept. Do not rely on it where a mistake does harm.
 ## Recipe
 
 {recipe}"""
+
+_CONFIDENCE = """## Confidence
+
+Each translation comes with the estimated chance that it is right. Right means here: chrF of {right:.0f} or more with
+what a person wrote, which is near it in words, not always in meaning. It was fitted on {sentences:,} held-out
+sentences; on others it was off by {error:.1%} on average (expected calibration error, ten bins).
+
+![What was claimed and what was right](reliability.svg)
+
+{bins}
+
+"""
 
 _SINGLE = "An LSTM encoder-decoder with attention, {parameters:,} parameters, trained with seq2seq {version}."
 
@@ -66,7 +79,12 @@ _SCORED = ("engine", "beam", "BLEU", "chrF")
 _SIZES = ("embedding", "units", "encoder_layers", "decoder_layers", "attention")
 
 
-def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mapping[str, Any]]) -> str:
+def write(
+    config: Config,
+    provenance: Mapping[str, Any],
+    scores: Sequence[Mapping[str, Any]],
+    calibration: Calibration | None = None,
+) -> str:
     """The card as Markdown.
 
     Args:
@@ -74,6 +92,7 @@ def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mappin
         provenance: parameters, version, epochs, minutes, machine, averaged, pairs, and data (free text) and licence; of
             one that was trained further also its parent: name, digest, data and licence.
         scores: test, sentences, engine, beam, bleu, chrf and signatures, as `release` measures them.
+        calibration: how sure a translation is, if that was measured.
     """
     parent = provenance.get("parent")
     return _CARD.format(
@@ -84,12 +103,17 @@ def write(config: Config, provenance: Mapping[str, Any], scores: Sequence[Mappin
         data=data(provenance) + (_BEFORE.format(**parent) if parent else ""),
         scores=_table(("test set", *_SCORED), map(_score, scores)) or "None were measured: there was no held-out text.",
         signatures=_signatures(scores),
+        confidence=_confidence(calibration),
         recipe=_recipe(config, provenance),
     )
 
 
 def write_ensemble(
-    config: Config, provenance: Mapping[str, Any], scores: Sequence[Mapping[str, Any]], members: Sequence[Member]
+    config: Config,
+    provenance: Mapping[str, Any],
+    scores: Sequence[Mapping[str, Any]],
+    members: Sequence[Member],
+    calibration: Calibration | None = None,
 ) -> str:
     """The card of an ensemble as Markdown: what it is made of, and what that says of itself.
 
@@ -98,6 +122,7 @@ def write_ensemble(
         provenance: parameters, version and data.
         scores: as `write` takes them.
         members: with provenance and scores of the same kind; a fact that is missing is left out.
+        calibration: as `write` takes it.
     """
     named = [(f"{number}. {member.name}", member) for number, member in enumerate(members, start=1)]
     scored = [("the ensemble", score) for score in scores]
@@ -114,6 +139,7 @@ def write_ensemble(
         scores="The ensemble itself was not measured.\n\n" * (not scores)
         + _table(("model", "test set", *_SCORED), rows),
         signatures=_signatures([score for _, score in scored]),
+        confidence=_confidence(calibration),
         recipe="\n".join(f"### {name}\n\n{_recipe(member.config, member.provenance)}" for name, member in named),
     )
 
@@ -145,6 +171,18 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     head = [f"| {' | '.join(titles).replace('_', ' ')} |", "|" + "---|" * len(titles)]
     return "\n".join(head + lines) if lines else ""
+
+
+def _confidence(calibration: Calibration | None) -> str:
+    if calibration is None or calibration.error is None:
+        return ""
+    rows = [(f"{each.confidence:.0%}", f"{each.right:.0%}", f"{each.sentences:,}") for each in calibration.bins]
+    return _CONFIDENCE.format(
+        right=calibration.right,
+        sentences=calibration.sentences,
+        error=calibration.error,
+        bins=_table(("claimed", "right", "sentences"), rows),
+    )
 
 
 def _signatures(scores: Sequence[Mapping[str, Any]]) -> str:

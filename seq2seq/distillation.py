@@ -16,10 +16,8 @@ from typing import Any, BinaryIO
 from seq2seq import evaluation
 from seq2seq.config import SearchConfig
 from seq2seq.translator import Translation, Translator
-from seq2seq.translator.checks import loops
+from seq2seq.translator.checks import UNUSABLE, loops
 
-FAULTS = frozenset({"cut", "empty", "repeats"})
-"""Flags of translations that nobody should learn from."""
 TRANSLATED, REFERENCE, OMITTED, BLANK = "translated", "reference", "left out", "blank"
 JOURNAL = "distillation.partial"
 
@@ -177,7 +175,7 @@ def choose(translation: Translation, source: str, reference: str) -> Line:
     if not source.strip():
         return Line(BLANK, source, "")
     texts: list[str] = []
-    if not FAULTS & set(translation.flags):
+    if not UNUSABLE & set(translation.flags):
         texts = [each.text for each in translation.hypotheses if each.finished and each.text.strip()]
         texts = [text for text in texts if not loops(source, text)]
     if texts:

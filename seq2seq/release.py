@@ -18,10 +18,13 @@ from safetensors.numpy import load as deserialise
 from safetensors.numpy import save as serialise
 
 import seq2seq
-from seq2seq import bundle, card, evaluation, export, inference
+from seq2seq import bundle, calibration, card, evaluation, export, inference
 from seq2seq.bundle import Bundle, Member
+from seq2seq.calibration import Calibration, CalibrationError
 from seq2seq.config import Config
+from seq2seq.report import reliability
 from seq2seq.translator import Translation, Translator
+from seq2seq.translator.checks import UNUSABLE
 
 Pair = tuple[Sequence[str], Sequence[str]]
 Hear = Callable[[str, int, Sequence[Translation]], None]
@@ -64,9 +67,46 @@ def release(
         "weights.safetensors": _weights(arrays),
     }
     bundle.write(path, config=config, files=files, provenance=provenance, scores=[])
-    scores = _measured(path, tests, say, hear)
-    files["README.md"] = card.write(config, provenance, scores).encode()
-    return bundle.write(path, config=config, files=files, provenance=provenance, scores=scores)
+    listener = _Listener(hear)
+    scores = _measured(path, tests, say, listener)
+    sure = _calibrated(listener.heard, tests, say)
+    files |= _said(card.write(config, provenance, scores, sure), sure)
+    return bundle.write(path, config=config, files=files, provenance=provenance, scores=scores, calibration=sure)
+
+
+def calibrate(model: Bundle, tests: Mapping[str, Pair], path: Path, *, say: Callable[[str], None] = print) -> Bundle:
+    """Writes a model folder again, with its confidence fitted on the first test set and judged on the last.
+
+    Of a single one each gets a half.
+
+    Arguments:
+        model: the model.
+        tests: source and reference sentences by name, of the kind that will be translated.
+        path: where the folder goes; the model's own path replaces it.
+        say: called with each line of progress.
+
+    Raises:
+        CalibrationError: there is too little text, or confidence cannot be told from it.
+        SaveError: the folder cannot be written.
+        BundleError: a file of the model was altered.
+    """
+    translator = Translator.load(model.path)
+    sure = _fitted([_evidence(translator(list(sources)), references) for sources, references in tests.values()])
+    say(_verdict(sure))
+    files: dict[str, bytes | Path] = {name: model.file(name) for name in model.files}
+    if model.members:
+        words = card.write_ensemble(model.config, model.provenance, model.scores, model.members, sure)
+    else:
+        words = card.write(model.config, model.provenance, model.scores, sure)
+    return bundle.write(
+        path,
+        config=model.config,
+        files=files | _said(words, sure),
+        provenance=model.provenance,
+        scores=model.scores,
+        members=model.members,
+        calibration=sure,
+    )
 
 
 def ensemble(
@@ -107,15 +147,15 @@ def ensemble(
         "weights.safetensors": _weights(arrays),
     }
 
-    def write(folder: Path, scores: Sequence[Mapping[str, Any]]) -> Bundle:
-        return bundle.write(
-            folder, config=first.config, files=files, provenance=provenance, scores=scores, members=members
-        )
-
-    with tempfile.TemporaryDirectory() as folder:
-        scores = _measured(write(Path(folder) / "model", []).path, tests, say) if tests else []
-    files["README.md"] = card.write_ensemble(first.config, provenance, scores, members).encode()
-    return write(path, scores)
+    facts: dict[str, Any] = {"config": first.config, "provenance": provenance, "members": members}
+    listener, scores = _Listener(), []
+    if tests:
+        with tempfile.TemporaryDirectory() as folder:
+            whole = bundle.write(Path(folder) / "model", files=files, scores=[], **facts)
+            scores = _measured(whole.path, tests, say, listener)
+    sure = _calibrated(listener.heard, tests or {}, say)
+    files |= _said(card.write_ensemble(first.config, provenance, scores, members, sure), sure)
+    return bundle.write(path, files=files, scores=scores, calibration=sure, **facts)
 
 
 def _check(models: Sequence[Bundle], path: Path) -> None:
@@ -156,6 +196,63 @@ def _together(members: Sequence[Member], parameters: int) -> dict[str, Any]:
 
 def _weights(arrays: Mapping[str, np.ndarray]) -> bytes:
     return serialise({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+class _Listener:
+    """Passes translations on, and keeps the first of each test with the widest beam."""
+
+    def __init__(self, hear: Hear | None = None) -> None:
+        self.heard: dict[str, Sequence[Translation]] = {}
+        self._hear = hear
+
+    def __call__(self, test: str, beam: int, translations: Sequence[Translation]) -> None:
+        if beam == BEAMS[-1]:
+            self.heard.setdefault(test, translations)
+        if self._hear:
+            self._hear(test, beam, translations)
+
+
+def _calibrated(
+    heard: Mapping[str, Sequence[Translation]], tests: Mapping[str, Pair], say: Callable[[str], None]
+) -> Calibration | None:
+    """The calibration of what was heard, or None and a line that says why."""
+    if not heard:
+        return None
+    sets = [_evidence(translations, tests[name][1]) for name, translations in heard.items()]
+    try:
+        sure = _fitted(sets)
+    except CalibrationError as error:
+        say(f"no confidence: {error}")
+        return None
+    say(_verdict(sure))
+    return sure
+
+
+def _fitted(sets: Sequence[tuple[list[float], list[float]]]) -> Calibration:
+    if len(sets) == 1:
+        sets = [(log_probs[start::2], chrf[start::2]) for log_probs, chrf in sets for start in (0, 1)]
+    return calibration.judge(calibration.fit(*sets[0]), *sets[-1])
+
+
+def _evidence(translations: Sequence[Translation], references: Sequence[str]) -> tuple[list[float], list[float]]:
+    """The mean log-probability of a piece of each translation that makes a claim, and its chrF."""
+    log_probs, chrf = [], evaluation.sentences([each.text for each in translations], references)
+    kept = []
+    for translation, score in zip(translations, chrf, strict=True):
+        best = [each.hypotheses[0] for each in translation.sentences if each.hypotheses[0].pieces]
+        if best and not UNUSABLE & set(translation.flags):
+            log_probs.append(min(each.log_prob / (len(each.pieces) + 1) for each in best))
+            kept.append(score)
+    return log_probs, kept
+
+
+def _verdict(sure: Calibration) -> str:
+    return f"confidence: fitted on {sure.sentences:,} sentences, off by {sure.error or 0:.1%} on others"
+
+
+def _said(words: str, sure: Calibration | None) -> dict[str, bytes | Path]:
+    """The card, and its picture."""
+    return {"README.md": words.encode(), **({"reliability.svg": reliability.diagram(sure).encode()} if sure else {})}
 
 
 def _measured(

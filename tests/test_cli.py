@@ -19,6 +19,7 @@ COMMANDS = (
     "translate",
     "score",
     "evaluate",
+    "calibrate",
     "explain",
     "export",
     "serve",

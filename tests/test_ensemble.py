@@ -222,7 +222,7 @@ class TestFolder:
     def test_it_is_measured_before_it_is_there(self, folder, models, tmp_path, monkeypatch):
         seen = []
 
-        def measured(path, tests, say):
+        def measured(path, tests, say, hear):
             seen.append((bundle.load(path).members != (), path.is_relative_to(tmp_path), (tmp_path / "out").exists()))
             return [SCORE | SIGNATURES | {"bleu": 99.9, "test": name} for name in tests]
 
@@ -323,7 +323,7 @@ class TestCommand:
 
     def test_a_test_set_has_two_sides_of_one_length(self, folder, models, tmp_path, uncompiled, monkeypatch, capsys):
         asked = []
-        monkeypatch.setattr(release, "_measured", lambda path, tests, say: asked.append(tests) or [])
+        monkeypatch.setattr(release, "_measured", lambda path, tests, *_: asked.append(tests) or [])
         texts = [tmp_path / name for name in ("a.en", "a.de")]
         for path in texts:
             path.write_text("one\ntwo\n", encoding="utf-8")

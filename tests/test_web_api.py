@@ -94,6 +94,35 @@ class TestTranslate:
         assert [each["text"] for each in body["translations"][0]["hypotheses"]] == ["Sie", "Sie (1)", "Sie (2)"]
         assert (place.translator.searches[-1].beam, place.translator.searches[-1].n_best) == (4, 3)
 
+    def test_what_the_model_is_less_sure_of_is_withheld(self, place: SimpleNamespace) -> None:
+        texts = ["The key is lost", "The key"]
+        done = place.client.post("/v1/translate", json={"text": texts}).json()["translations"]
+        assert [(each["confidence"], each["origin"]) for each in done] == [(0.4, "model"), (0.84, "model")]
+        asked = {"text": texts, "min_confidence": 0.5}
+        done = place.client.post("/v1/translate", json=asked).json()["translations"]
+        assert [(each["text"], each["origin"]) for each in done] == [("", "withheld"), ("der Schlüssel", "model")]
+        assert (done[0]["hypotheses"], done[0]["sentences"], done[0]["confidence"]) == ([], [], 0.4)
+
+    def test_a_correction_is_not_withheld(self, place: SimpleNamespace) -> None:
+        place.client.post("/v1/corrections", json={"source": "lost", "target": "weg"})
+        (done,) = place.client.post("/v1/translate", json={"text": "lost", "min_confidence": 1.0}).json()[
+            "translations"
+        ]
+        assert (done["text"], done["origin"]) == ("weg", "memory")
+
+    def test_a_model_that_was_not_measured_cannot_withhold(self, place: SimpleNamespace) -> None:
+        place.translator.calibration = None
+        answer = place.client.post("/v1/translate", json={"text": "lost", "min_confidence": 0.5})
+        assert answer.status_code == 422
+        assert "needs a model whose confidence was measured" in said(answer)
+        (done,) = place.client.post("/v1/translate", json={"text": "lost"}).json()["translations"]
+        assert (done["confidence"], done["origin"]) == (None, "model")
+
+    @pytest.mark.parametrize("least", [-0.1, 1.1, "0.5", None])
+    def test_a_least_confidence_is_a_share(self, place: SimpleNamespace, least: object) -> None:
+        answer = place.client.post("/v1/translate", json={"text": "you", "min_confidence": least})
+        assert answer.status_code == (200 if least is None else 422)
+
     def test_what_is_not_asked_for_is_the_models_own(self, place: SimpleNamespace) -> None:
         place.client.post("/v1/translate", json={"text": "you", "search": {"no_repeat": 3, "length_penalty": 0.5}})
         search, own = place.translator.searches[-1], place.translator.config.search

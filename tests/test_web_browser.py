@@ -52,6 +52,7 @@ def test_translates_while_typing_and_the_latest_text_wins(visit: Visit) -> None:
     visit.shows("wo ist der Schlüssel")
     playwright.expect(visit.page.locator(".count")).to_have_text("16 / 5,000")
     playwright.expect(visit.page.locator(".facts")).to_contain_text("LiteRT, 8-bit weights")
+    playwright.expect(visit.page.locator(".facts")).to_contain_text("84% sure")
     visit.source.fill("")
     visit.shows("")
     playwright.expect(visit.page.locator("#result .card")).to_have_count(0)

@@ -193,7 +193,7 @@ def test_one_unit_with_its_equation_at_every_step(lab: Lab) -> None:
 def test_units_are_sorted_and_what_flows_back_is_shown(lab: Lab) -> None:
     panel = lab.open("memory")
     orders = {}
-    for by in ("saturation", "variance", "position", "ending", "word", "half", "none"):
+    for by in ("shuts", "saturation", "variance", "position", "ending", "word", "half", "none"):
         panel.get_by_label("Units sorted by").select_option(by)
         table = panel.locator("details").last.locator("tbody tr")
         rows = table.evaluate_all("rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))")

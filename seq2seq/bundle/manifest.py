@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from seq2seq import config as configuration
+from seq2seq.calibration import Calibration
 from seq2seq.config import Config, ConfigError
 
 FORMAT = 1
@@ -71,6 +72,7 @@ class _Body(msgspec.Struct):
     scores: list[dict[str, Any]]
     files: dict[str, File]
     members: tuple[Member, ...] = ()
+    calibration: Calibration | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -82,6 +84,7 @@ class Manifest(msgspec.Struct, frozen=True):
     scores: list[dict[str, Any]]
     files: dict[str, File]
     members: tuple[Member, ...]
+    calibration: Calibration | None
 
 
 def is_plain_name(name: str) -> bool:
@@ -95,8 +98,9 @@ def seal(
     provenance: Mapping[str, Any],
     scores: Sequence[Mapping[str, Any]],
     members: Sequence[Member] = (),
+    calibration: Calibration | None = None,
 ) -> bytes:
-    """The bytes of a manifest; one without members does not speak of them.
+    """The bytes of a manifest; one without members or calibration does not speak of them.
 
     Raises:
         SaveError: provenance or scores are not plain JSON.
@@ -109,6 +113,7 @@ def seal(
         "scores": list(scores),
         "files": {name: msgspec.to_builtins(promised) for name, promised in files.items()},
         **({"members": msgspec.to_builtins(members)} if members else {}),
+        **({"calibration": msgspec.to_builtins(calibration)} if calibration else {}),
     }
     try:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
@@ -151,7 +156,7 @@ def parse(raw: bytes, place: str) -> Manifest:
     except ConfigError as error:
         raise BundleError(f"A model folder must hold a valid configuration. Received: {place} ({error})") from None
     digest = raw[len(_SEAL) : len(_SEAL) + len(_BLANK)].decode()
-    return Manifest(digest, config, body.provenance, body.scores, body.files, body.members)
+    return Manifest(digest, config, body.provenance, body.scores, body.files, body.members, body.calibration)
 
 
 def _is_whole(raw: bytes) -> bool:

@@ -17,6 +17,7 @@ import msgspec
 
 from seq2seq.bundle import manifest as manifests
 from seq2seq.bundle.manifest import MANIFEST, BundleError, File, Member
+from seq2seq.calibration import Calibration
 from seq2seq.config import Config
 
 _LARGEST_MANIFEST = 4 << 20
@@ -36,6 +37,7 @@ class Bundle:
         scores: measured results, each with its test set and signature; plain JSON.
         files: size and SHA-256 digest of every file, by name.
         members: the models of an ensemble; none where the folder holds a single model.
+        calibration: how sure a translation is by its probability; None where it was not measured.
         digest: of the manifest, and so of all that it promises; it tells two models apart.
 
     Raises:
@@ -48,6 +50,7 @@ class Bundle:
     scores: list[dict[str, Any]]
     files: Mapping[str, File]
     members: tuple[Member, ...] = ()
+    calibration: Calibration | None = None
     digest: str = ""
     _verified: set[str] = field(default_factory=set, repr=False, compare=False)
 

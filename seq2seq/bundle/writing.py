@@ -15,6 +15,7 @@ from typing import Any
 
 from seq2seq.bundle.manifest import MANIFEST, File, Member, SaveError, is_plain_name, seal
 from seq2seq.bundle.reading import Bundle, load
+from seq2seq.calibration import Calibration
 from seq2seq.config import Config
 
 
@@ -26,6 +27,7 @@ def write(
     provenance: Mapping[str, Any],
     scores: Sequence[Mapping[str, Any]],
     members: Sequence[Member] = (),
+    calibration: Calibration | None = None,
 ) -> Bundle:
     """Writes a model folder, in the place of an older model if there is one.
 
@@ -38,6 +40,7 @@ def write(
         files: content, or the path of a file to copy, by name.
         provenance, scores: plain JSON.
         members: the models that an ensemble is made of.
+        calibration: how sure a translation is by its probability, if that was measured.
 
     Raises:
         SaveError: the folder cannot be written, or something that is no model lies in its place.
@@ -52,7 +55,7 @@ def write(
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
         written = {name: _store(partial / name, content) for name, content in files.items()}
-        _store(partial / MANIFEST, seal(config, written, provenance, scores, members))
+        _store(partial / MANIFEST, seal(config, written, provenance, scores, members, calibration))
         _flush(partial)
         _move(partial, target)
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from seq2seq.cli import (
+    calibrate,
     corrections,
     distill,
     ensemble,
@@ -32,7 +33,21 @@ from seq2seq.cli.shell import app
 
 __all__ = ["app", "main", "run"]
 
-COMMANDS = (prepare, train, ensemble, distill, translate, score, evaluate, explain, export, serve, corrections, info)
+COMMANDS = (
+    prepare,
+    train,
+    ensemble,
+    distill,
+    translate,
+    score,
+    evaluate,
+    calibrate,
+    explain,
+    export,
+    serve,
+    corrections,
+    info,
+)
 ORDER = [module.__name__.rpartition(".")[2] for module in COMMANDS]  # of the help page: that of a model's life
 app.registered_commands.sort(key=lambda command: ORDER.index(getattr(command.callback, "__name__", "")))
 

@@ -26,7 +26,13 @@ Column = Annotated[
 ]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Of a text file. Default: what it says, else UTF-8.")]
 
-_LINES_ONLY = {"source": "--input", "n_best": "--n-best", "scores": "--scores", "as_json": "--json"}
+_LINES_ONLY = {
+    "source": "--input",
+    "n_best": "--n-best",
+    "scores": "--scores",
+    "as_json": "--json",
+    "min_confidence": "--min-confidence",
+}
 
 
 def wanted(flags: Mapping[str, Any]) -> bool:
@@ -41,7 +47,7 @@ def wanted(flags: Mapping[str, Any]) -> bool:
                 raise errors.UsageError(f"--{name} needs --file. Received: --{name} alone")
         return False
     for name, flag in _LINES_ONLY.items():
-        if flags[name]:
+        if flags[name] is not None and flags[name] is not False:
             raise errors.UsageError(f"{flag} is for lines, not for documents. Received: {flag} and --file")
     if flags["output"] is None or str(flags["output"]) == "-":
         raise errors.UsageError("--file needs --output, the name of a file. Received: --file alone")

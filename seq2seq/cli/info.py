@@ -35,6 +35,7 @@ def info(model: shell.Model, as_json: shell.Json = False) -> None:
         "bytes": sum(file.size for file in loaded.files.values()),
         "files": {name: file.size for name, file in loaded.files.items()},
         "scores": loaded.scores,
+        "calibration": msgspec.to_builtins(loaded.calibration),
         "provenance": loaded.provenance,
         "config": msgspec.to_builtins(loaded.config),
         "members": msgspec.to_builtins(loaded.members),
@@ -66,10 +67,17 @@ def _text(facts: dict[str, Any]) -> str:
         *((f"  {name}", f"{size / 1e6:,.1f} MB") for name, size in facts["files"].items()),
         *(("score", _line(score)) for score in facts["scores"]),
         *(("", f"  {signature}") for signature in _signatures(facts["scores"])),
+        ("confidence", _confidence(facts["calibration"])),
         ("parent", facts["provenance"].get("parent", {}).get("name")),
         *((name, _plain(value)) for name, value in facts["provenance"].items()),
     ]
     return shell.table(rows)
+
+
+def _confidence(calibration: dict[str, Any] | None) -> str | None:
+    if calibration is None:
+        return None
+    return f"fitted on {calibration['sentences']:,} sentences, right from chrF {calibration['right']:.0f} on"
 
 
 def _network(facts: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seq2seq.cli import documents, errors, shell, streams
+from seq2seq.cli.errors import UsageError
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def translate(
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Print the score and a tab before each.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each line.")] = False,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option("--min-confidence", min=0, max=1, help="Leave a line empty where the model is less sure."),
+    ] = None,
     file: documents.File = None,
     column: documents.Column = None,
     encoding: documents.Encoding = None,
@@ -69,16 +74,31 @@ def translate(
         return
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads)
+    if min_confidence is not None and translator.calibration is None:
+        raise UsageError(
+            "--min-confidence needs a model whose confidence was measured: seq2seq calibrate does. "
+            f"Received: {model}, of which it was not"
+        )
     search = shell.search_config(translator, flags)
     form = _as_json if as_json else _scored if scores else _plain
     quiet = lines.interactive or (output is None and streams.stdout_is_terminal())
     with streams.output(output) as out, streams.Progress("lines", quiet=quiet) as progress:
+        withheld = 0
         for translation in _translations(translator, lines, search, terms):
             progress.step()
+            if translation.unsure(min_confidence or 0):
+                translation, withheld = _withheld(translation), withheld + 1
             for line in form(translation, search.n_best):
                 streams.write(out, line)
             _warn(progress.count, translation.warnings)
         lines.check()
+    if withheld:
+        errors.say("note", f"left empty, for their confidence is under {min_confidence}: {withheld:,}")
+
+
+def _withheld(translation: Translation) -> Translation:
+    """It without what it would say."""
+    return dataclasses.replace(translation, text="", score=0.0, hypotheses=())
 
 
 def _translations(
@@ -107,7 +127,7 @@ def _scored(translation: Translation, n_best: int) -> list[str]:
 
 def _as_json(translation: Translation, n_best: int) -> list[str]:
     """One line whatever was asked for; the keys are the fields of the library's Translation."""
-    names = ("source", "text", "score", "hypotheses", "flags", "warnings", "engine")
+    names = ("source", "text", "score", "confidence", "hypotheses", "flags", "warnings", "engine")
     value: dict[str, Any] = {name: getattr(translation, name) for name in names}
     value["hypotheses"] = [dataclasses.asdict(candidate) for candidate in translation.hypotheses[:n_best]]
     return [streams.to_json(value)]

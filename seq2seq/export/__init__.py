@@ -1,4 +1,4 @@
-"""Exports: SavedModel and LiteRT files of the one inference graph.
+"""Exports: SavedModel and LiteRT files of the one inference graph, each checked before it is there.
 
 It owns what a file looks like from outside, names and types; it does not know how anything is computed, and holds
 no second decoder.
@@ -10,7 +10,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +20,80 @@ import tensorflow as tf
 from seq2seq import bundle as bundles
 from seq2seq import inference
 from seq2seq.bundle import Bundle
-from seq2seq.export.text import ExportError, TextInference, with_defaults
+from seq2seq.engine import batching
+from seq2seq.export import certificate, limits, warmup
+from seq2seq.export.certificate import CERTIFICATE, ExportError, Sample
+from seq2seq.export.limits import Guarded
+from seq2seq.export.text import TextInference, with_defaults
 from seq2seq.inference import Inference
 
+__all__ = ["CERTIFICATE", "FORMS", "PRECISIONS", "ExportError", "Order", "export", "litert"]
 
-def export(bundle: Bundle, form: str, output: Path) -> Path:
+PRECISIONS = ("int8", "float16", "float32")
+"""Of the weights in a LiteRT file; it computes in float32 with the last two."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be written."""
+
+    bundle: Bundle
+    form: str
+    precision: str
+    sample: Sample
+
+
+def export(
+    bundle: Bundle,
+    form: str,
+    output: Path,
+    *,
+    precision: str = "",
+    sentences: Sequence[str] = (),
+    references: Sequence[str] = (),
+    origin: str = "",
+) -> Path:
     """Writes a model in another form to a new folder, whole or not at all, and returns the folder.
+
+    1. Everything goes to a hidden folder beside it.
+    2. A new process, which has none of this package, loads what was written and translates; see `certificate`.
+    3. If it says what the library says, `certificate.json` is added and the folder gets its name.
 
     Args:
         bundle: the model.
         form: "saved_model" (strings in and out; what loads it needs tensorflow-text), "saved_model_ids" (piece ids
-            in and out, core operations alone), "litert" (model.tflite in float32) or "model" (the model folder with its
-            graph made again, so that an older model can do what newer ones can).
+            in and out, core operations alone), "litert" (model.tflite) or "model" (the model folder with its graph
+            made again, so that an older model can do what newer ones can).
         output: the folder to make; it must not exist or be empty.
+        precision: of the weights of "litert", one of `PRECISIONS`; the first unless given.
+        sentences: what is translated to compare; a few drawn from the vocabulary come on top.
+        references: translations of the sentences, if the export's BLEU is wanted.
+        origin: where the sentences come from, in a word for the certificate.
 
     Raises:
-        ExportError: the form is unknown, or the folder is in use or cannot be written.
+        ExportError: the form is unknown, the folder is in use or cannot be written, or what was written does not say
+            what the library says.
     """
     if form not in FORMS:
         raise ExportError(f"An export must be one of {', '.join(FORMS)}. Received: {form}")
+    if precision and form != "litert":
+        raise ExportError(f"The form litert alone has a choice of precision. Received: {precision} for {form}")
+    if (precision or PRECISIONS[0]) not in PRECISIONS:
+        raise ExportError(f"A precision must be one of {', '.join(PRECISIONS)}. Received: {precision}")
     output = Path(output)
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise ExportError(f"An export must go to a new or empty folder. Received: {output}")
+    sample = certificate.sample(bundle, sentences, references, origin)
+    order = Order(bundle, form, precision or PRECISIONS[0], sample)
     partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        FORMS[form](bundle, partial)
+        FORMS[form](order, partial)
+        _certify(order, partial)
         if output.exists():
             output.rmdir()
         os.replace(partial, output)
-    except (OSError, tf.errors.OpError) as error:
+    except (OSError, bundles.SaveError, tf.errors.OpError) as error:
         raise ExportError(f"An export must be writable; nothing was written. Received: {output} ({error})") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -57,48 +102,82 @@ def export(bundle: Bundle, form: str, output: Path) -> Path:
 
 def litert(graph: Inference, *, quantised: bool) -> bytes:
     """The graph as a LiteRT file with the signatures of an engine, in float32 or with 8-bit weights."""
+    return converted(graph, "int8" if quantised else "float32")
+
+
+def converted(graph: Inference, precision: str) -> bytes:
+    """The graph as a LiteRT file with the signatures of an engine, its weights in one of `PRECISIONS`."""
     with tempfile.TemporaryDirectory() as folder:
         signatures = graph.signatures
         _save(graph, Path(folder), **signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
-        if quantised:
+        if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
         return converter.convert()
 
 
-def _litert(bundle: Bundle, folder: Path) -> None:
-    content = litert(Inference(inference.network(bundle)), quantised=False)
+def _certify(order: Order, folder: Path) -> None:
+    face = certificate.FACES[order.form](order.bundle, folder, order.precision)
+    content = certificate.content(order.bundle, folder, face, order.sample)
+    if order.form == "model":  # whose manifest names every file
+        bundles.write(folder, **_folder(bundles.load(folder), {CERTIFICATE: content}))
+    else:
+        (folder / CERTIFICATE).write_bytes(content)
+
+
+def _litert(order: Order, folder: Path) -> None:
+    content = converted(Inference(inference.network(order.bundle)), order.precision)
     folder.mkdir()
-    (folder / "model.tflite").write_bytes(content)
-    _copy_tokenizers(bundle, folder)
+    (folder / certificate.GRAPH).write_bytes(content)
+    _copy_tokenizers(order.bundle, folder)
 
 
-def _model(bundle: Bundle, folder: Path) -> None:
-    files: dict[str, bytes | Path] = {name: bundle.file(name) for name in bundle.files if name != "model.tflite"}
-    files["model.tflite"] = litert(Inference(inference.network(bundle)), quantised=True)
-    bundles.write(
-        folder,
-        config=bundle.config,
-        files=files,
-        provenance=bundle.provenance,
-        scores=bundle.scores,
-        members=bundle.members,
-    )
+def _model(order: Order, folder: Path) -> None:
+    graph = converted(Inference(inference.network(order.bundle)), "int8")
+    bundles.write(folder, **_folder(order.bundle, {certificate.GRAPH: graph}))
 
 
-def _saved_model_ids(bundle: Bundle, folder: Path) -> None:
-    graph = Inference(inference.network(bundle))
-    graph.serving_default = tf.function(
-        with_defaults(graph, bundle.config.search), input_signature=[inference.TRANSLATE["source"]]
-    )
-    _save(graph, folder, serving_default=graph.serving_default, **graph.signatures)
+def _folder(bundle: Bundle, instead: dict[str, bytes]) -> dict[str, Any]:
+    """What `bundle.write` takes, with some of the files in the place of the model's own."""
+    files: dict[str, bytes | Path] = {name: bundle.file(name) for name in bundle.files if name != CERTIFICATE}
+    return {
+        "config": bundle.config,
+        "files": files | instead,
+        "provenance": bundle.provenance,
+        "scores": bundle.scores,
+        "members": bundle.members,
+        "calibration": bundle.calibration,
+    }
+
+
+def _saved_model_ids(order: Order, folder: Path) -> None:
+    graph = Inference(inference.network(order.bundle))
+    pieces = certificate.vocabularies(order.bundle)
+    asked = {
+        "translate": (graph.translate, inference.TRANSLATE),
+        "constrained": (graph.constrained, inference.CONSTRAINED),
+        "explain": (graph.explain, inference.EXPLAIN),
+        "serving_default": (with_defaults(graph, order.bundle.config.search), {"source": inference.TRANSLATE["source"]}),
+    } | ({"gradient": (graph.gradient, inference.GRADIENT)} if graph.gradient else {})
+    graph.guarded = [Guarded(function, specs, pieces) for function, specs in asked.values()]
+    _save(graph, folder, **{name: each.call for name, each in zip(asked, graph.guarded, strict=True)})
     (folder / "assets").mkdir(exist_ok=True)
-    _copy_tokenizers(bundle, folder / "assets")
+    _copy_tokenizers(order.bundle, folder / "assets")
+    rows = [order.sample.sources[: limits.MAX_ROWS][:few] for few in (1, 4)]
+    requests = [("serving_default", {"source": batching.pad(each)}) for each in rows]
+    warmup.write(folder, order.bundle.name, requests)
 
 
-def _saved_model(bundle: Bundle, folder: Path) -> None:
-    graph = TextInference(bundle)
-    _save(graph, folder, serving_default=graph.translate_text, search=graph.search_text)
+def _saved_model(order: Order, folder: Path) -> None:
+    graph = TextInference(order.bundle)
+    signatures = {"serving_default": graph.translate_text, "search": graph.search_text, "explain": graph.explain_text}
+    _save(graph, folder, **signatures)
+    texts = [list(order.sample.texts[:few]) for few in (1, 4)]
+    requests: list[warmup.Request] = [("serving_default", {"text": each}) for each in texts]
+    requests.append(("explain", {"text": texts[0], "n_best": tf.constant([1])}))
+    warmup.write(folder, order.bundle.name, requests)
 
 
 def _save(module: tf.Module, folder: Path, **signatures: Any) -> None:
@@ -110,7 +189,7 @@ def _copy_tokenizers(bundle: Bundle, folder: Path) -> None:
         (folder / name).write_bytes(bundle.read(name))
 
 
-FORMS: dict[str, Callable[[Bundle, Path], None]] = {
+FORMS: dict[str, Callable[[Order, Path], None]] = {
     "saved_model": _saved_model,
     "saved_model_ids": _saved_model_ids,
     "litert": _litert,

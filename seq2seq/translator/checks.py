@@ -25,6 +25,9 @@ FLAGS = {
 }
 """Names of faults and what each means, in the order in which a translation has them."""
 
+UNUSABLE = frozenset({"cut", "empty", "repeats"})
+"""Faults of which nothing can be learnt, and that no probability makes up for."""
+
 LEAST_COVERAGE, LEAST_LETTERS, LENDING = 0.1, 4, 0.8
 """A word of so many letters whose attention sums to less than the first was skipped, unless the word before it got the
 last or more: of "construction workers", which is one word in German, the first gets the attention for both.

@@ -74,6 +74,11 @@ def one_line(text: str) -> str:
     return _BREAKS.sub(" ", text.removesuffix("\n").removesuffix("\r"))
 
 
+def primary(language: str) -> str:
+    """The language of a code, without its region or script: "pt_BR" gives "pt"."""
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
 def split(text: str, language: str) -> list[Segment]:
     """The sentences of a text; texts and gaps in a row are the text again.
 

@@ -5,23 +5,24 @@ It joins tokenizers, engine and text; it owns none of their rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
 from seq2seq import engine as engines
+from seq2seq.calibration import Calibration
 from seq2seq.config import Config, SearchConfig
 from seq2seq.engine import ALTERNATIVES, Engine, Hypothesis
 from seq2seq.explanation import Explanation, Influence
 from seq2seq.tokenizer import Tokenizer
-from seq2seq.translator.checks import FLAGS
+from seq2seq.translator.checks import UNUSABLE
 from seq2seq.translator.explaining import Asked, Explainer, Wanted
 from seq2seq.translator.plans import Plan, TranslationError, check_text, checked, plan, start
 from seq2seq.translator.scoring import Score, score
 from seq2seq.translator.sentences import Found, Searcher, Sentence, faults
 from seq2seq.translator.terms import Terms
-from seq2seq.translator.text import clean, one_line
-from seq2seq.translator.translation import Candidate, Translation, best_combinations
+from seq2seq.translator.text import clean, one_line, primary
+from seq2seq.translator.translation import Candidate, Translation, together
 
 _CHUNK_CHARACTERS = 1 << 18
 
@@ -48,17 +49,26 @@ class Translator:
         target: the tokenizer of what is written.
         config: the model's configuration; its languages and its search settings are used.
         path: where the model lies, if it does.
+        calibration: what turns a probability into a confidence, if the model has it.
     """
 
     def __init__(
-        self, engine: Engine, source: Tokenizer, target: Tokenizer, *, config: Config, path: Path | None = None
+        self,
+        engine: Engine,
+        source: Tokenizer,
+        target: Tokenizer,
+        *,
+        config: Config,
+        path: Path | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.config = config
         self.path = path
+        self.calibration = calibration
         self._engine = engine
         self._source = source
         self._target = target
-        differ = _primary(config.source_language) != _primary(config.target_language)
+        differ = primary(config.source_language) != primary(config.target_language)
         self._searcher = Searcher(engine, source, target, languages_differ=differ)
         self._explainer = Explainer(engine, (source, target), self._searcher, path=path)
 
@@ -82,7 +92,8 @@ class Translator:
         tokenizers = {name: Tokenizer(model.read(name)) for name in dict.fromkeys(model.tokenizers)}
         source, target = (tokenizers[name] for name in model.tokenizers)
         runner = engines.load(model, engine, threads=threads)
-        return cls(runner, source, target, config=model.config, path=model.path)
+        sure = model.calibration
+        return cls(runner, source, target, config=model.config, path=model.path, calibration=sure)
 
     @property
     def source_language(self) -> str:
@@ -258,17 +269,8 @@ class Translator:
 
     def _text(self, plan: Plan, found: dict[Sentence, Found], n_best: int) -> Translation:
         parts = [self._sentence(sentence.text, found.get(sentence)) for sentence in plan.sentences]
-        candidates = best_combinations(plan.segments, [part.hypotheses for part in parts], n_best)
-        return Translation(
-            source=plan.source,
-            text=candidates[0].text,
-            score=candidates[0].score,
-            hypotheses=tuple(candidates),
-            sentences=tuple(part for part in parts if part.source),
-            warnings=(*plan.warnings, *(warning for part in parts for warning in part.warnings)),
-            engine=self.engine_name,
-            flags=tuple(flag for flag in FLAGS if any(flag in part.flags for part in parts)),
-        )
+        name = self.engine_name
+        return together(plan.source, plan.segments, parts, n_best=n_best, warnings=plan.warnings, engine=name)
 
     def _sentence(self, source: str, found: Found | None) -> Translation:
         """The translation of one segment; where nothing was searched, itself."""
@@ -279,12 +281,16 @@ class Translator:
         best = candidates[0]
         wrong = faults(found)
         warnings = tuple(f"{warning}: {start(source)}" for warning in wrong.values())
-        return Translation(source, best.text, best.score, candidates, (), warnings, self.engine_name, tuple(wrong))
+        sure = self._confidence(best, wrong)
+        return Translation(
+            source, best.text, best.score, candidates, (), warnings, self.engine_name, tuple(wrong), sure
+        )
+
+    def _confidence(self, best: Candidate, wrong: Collection[str]) -> float | None:
+        if self.calibration is None:
+            return None
+        return 0.0 if UNUSABLE & set(wrong) else self.calibration.confidence(best.log_prob, len(best.pieces) + 1)
 
     def _candidate(self, found: Hypothesis) -> Candidate:
         pieces = tuple(self._target.pieces(found.ids))
         return Candidate(self._target.decode(found.ids), found.score, found.log_prob, pieces, found.finished)
-
-
-def _primary(language: str) -> str:
-    return language.replace("_", "-").partition("-")[0].lower()

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seq2seq.translator.checks import FLAGS
 from seq2seq.translator.text import Segment, join
 
 
@@ -44,6 +45,8 @@ class Translation:
         engine: what computed it, such as "litert-int8".
         flags: names of what is wrong with the translation, or with that of one of its sentences: cut, empty, lost,
             forbidden, repeats, copies, skips; `seq2seq.translator.FLAGS` says what each means.
+        confidence: the estimated chance, 0 to 1, that it is near what a person would write: that of the least sure
+            sentence. None where the model was not calibrated, or nothing had to be translated.
     """
 
     source: str
@@ -54,9 +57,47 @@ class Translation:
     warnings: tuple[str, ...]
     engine: str
     flags: tuple[str, ...] = ()
+    confidence: float | None = None
 
     def __str__(self) -> str:
         return self.text
+
+    def unsure(self, least: float) -> bool:
+        """Whether its confidence is known and below `least`."""
+        return self.confidence is not None and self.confidence < least
+
+
+def together(
+    source: str,
+    segments: Sequence[Segment],
+    parts: Sequence[Translation],
+    *,
+    n_best: int,
+    warnings: Sequence[str],
+    engine: str,
+) -> Translation:
+    """The translation of a text from those of its segments, in their order.
+
+    Arguments:
+        source: the text.
+        segments: what it was split into.
+        parts: the translation of each.
+        n_best: how many hypotheses are wanted.
+        warnings: those of the text itself, before its parts'.
+        engine: what computed them.
+    """
+    candidates = best_combinations(segments, [part.hypotheses for part in parts], n_best)
+    return Translation(
+        source=source,
+        text=candidates[0].text,
+        score=candidates[0].score,
+        hypotheses=tuple(candidates),
+        sentences=tuple(part for part in parts if part.source),
+        warnings=(*warnings, *(warning for part in parts for warning in part.warnings)),
+        engine=engine,
+        flags=tuple(flag for flag in FLAGS if any(flag in part.flags for part in parts)),
+        confidence=min((part.confidence for part in parts if part.confidence is not None), default=None),
+    )
 
 
 def best_combinations(

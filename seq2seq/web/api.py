@@ -93,6 +93,11 @@ class Api:
                 f"together. Received: {together:,} characters"
             )
         name, desk = await self._asked(form)
+        if form.min_confidence is not None and desk.translator.calibration is None:
+            raise limits.LimitError(
+                "A least confidence needs a model whose confidence was measured: seq2seq calibrate does. "
+                f"Received: {name}, of which it was not"
+            )
         search, terms = plain.search(desk.translator.config.search, form.search, form.n_best), plain.terms(form.terms)
         started = time.perf_counter()
         translations, found = await self._do(desk, self._translated, desk, texts, search, terms)
@@ -104,7 +109,8 @@ class Api:
             "engine": desk.translator.engine_name,
             "milliseconds": round(1000 * (time.perf_counter() - started), 1),
             "translations": [
-                plain.translation(each, given, known) for each, given in zip(translations, texts, strict=True)
+                plain.translation(each, given, known, form.min_confidence or 0)
+                for each, given in zip(translations, texts, strict=True)
             ],
         }
 

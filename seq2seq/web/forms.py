@@ -96,6 +96,9 @@ class Translate(Ask):
 
     text: str | list[str] = Field(description="One text, or several.", examples=["The house is red."])
     n_best: int = Field(default=1, ge=1, le=limits.MAX_BEAM, description="How many hypotheses of each text.")
+    min_confidence: Number | None = Field(
+        default=None, ge=0, le=1, description="Say nothing of a text where the model is less sure than this."
+    )
     use_memory: bool = Field(default=True, description="Answer with the correction that is remembered of a text.")
 
 
@@ -147,6 +150,7 @@ class Sentence(BaseModel):
     source: str
     text: str
     score: float
+    confidence: float | None
     hypotheses: list[Hypothesis]
     flags: list[str]
     memory: list[Match]
@@ -157,8 +161,9 @@ class Translation(BaseModel):
 
     source: str
     text: str = Field(description="The correction that is remembered, or the best hypothesis.")
-    origin: str = Field(description="memory or model")
+    origin: str = Field(description="memory, model, or withheld: the model was less sure than min_confidence")
     score: float
+    confidence: float | None = Field(description="The estimated chance that it is right; null where never measured.")
     hypotheses: list[Hypothesis]
     sentences: list[Sentence]
     flags: list[str]

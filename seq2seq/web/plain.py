@@ -50,32 +50,38 @@ def trace(translator: Translator, form: forms.Explain, wanted: dict[str, Any]) -
     return found.to_json()
 
 
-def translation(done: Translation, given: str, known: Mapping[str, Sequence[Match]]) -> dict[str, Any]:
+def translation(
+    done: Translation, given: str, known: Mapping[str, Sequence[Match]], least: float = 0.0
+) -> dict[str, Any]:
     """A translation as JSON; where the text is remembered, what is remembered is its text.
 
     Arguments:
         done: what the model made of it.
         given: the text as it came.
         known: what is remembered of texts and sentences.
+        least: the confidence under which the model's own translation is withheld.
     """
     found = known.get(given, [])
+    unsure = done.unsure(least)
     exact = next((match.target for match in found if match.kind == "exact"), None)
     return {
         "source": given,
-        "text": done.text if exact is None else exact,
-        "origin": "model" if exact is None else "memory",
+        "text": exact if exact is not None else "" if unsure else done.text,
+        "origin": "memory" if exact is not None else "withheld" if unsure else "model",
         "score": done.score,
-        "hypotheses": _hypotheses(done),
+        "confidence": done.confidence,
+        "hypotheses": [] if unsure else _hypotheses(done),
         "sentences": [
             {
                 "source": each.source,
                 "text": each.text,
                 "score": each.score,
+                "confidence": each.confidence,
                 "hypotheses": _hypotheses(each),
                 "flags": list(each.flags),
                 "memory": _matches(known.get(each.source, [])),
             }
-            for each in done.sentences
+            for each in (() if unsure else done.sentences)
         ],
         "flags": list(done.flags),
         "warnings": list(done.warnings),

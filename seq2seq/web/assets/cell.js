@@ -30,7 +30,10 @@
   const variance = (values) => { const m = values.reduce((a, b) => a + b, 0) / values.length; return values.reduce((a, b) => a + (b - m) ** 2, 0) / values.length; };
   const saturation = (cell, unit) => ["i", "f", "o"].reduce((sum, gate) => sum + over(cell, unit, gate).filter((v) => v < SHUT || v > OPEN).length, 0) / (3 * cell.steps);
   const feature = (test) => (cell, unit) => Math.abs(correlation(over(cell, unit, "c"), cell.pieces.map(test)));
+  const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+  const shuts = (cell, unit) => { const f = over(cell, unit, "f"); return median(f) - Math.min(...f); };
   const SORTS = {
+    shuts: ["How suddenly it forgets", shuts],
     saturation: ["How often its gates are shut or open", saturation],
     variance: ["How much its cell state changes", (cell, unit) => variance(over(cell, unit, "c"))],
     position: ["Correlation with the position", feature((_, k) => k)],
@@ -152,7 +155,10 @@
     function show() {
       view.layer = Math.min(view.layer, layers[view.side] - 1);
       const cell = layer(trace, cells, view), { order, score } = sorted(cell, view.by), rows = order.slice(0, view.shown || cell.units);
-      if (!rows.includes(view.unit)) view.unit = rows[0];
+      if (!rows.includes(view.unit)) {
+        view.unit = rows[0];
+        if (view.by === "shuts") { const f = over(cell, view.unit, "f"); view.step = f.indexOf(Math.min(...f)); }
+      }
       view.step = clamp(view.step, 0, cell.steps - 1);
       const inspected = h("div", { class: "inspected" });
       const set = (change) => { Object.assign(view, change); focus(show); };
@@ -165,7 +171,7 @@
         inspected.replaceChildren(told.node);
         const chart = halfLives(cell, view.unit);
         lives.replaceChildren(chart);
-        halves.textContent = t("Half of what unit {unit} was told is left after {own} steps; of all units the middle one is at {median}.", { unit: view.unit, own: decimal(cell.half[view.unit], 1), median: decimal([...cell.half].sort((a, b) => a - b)[cell.units >> 1], 1) });
+        halves.textContent = t("Half of what unit {unit} was told is left after {own} steps; of all units the middle one is at {median}.", { unit: view.unit, own: decimal(cell.half[view.unit], 1), median: decimal(median(cell.half), 1) });
         state.pictures = [...maps.svgs, told.svg, bars, chart, ...past.pictures];
       }
       const bars = saturationBars(cell);
@@ -198,7 +204,7 @@
     return state;
   }
 
-  const kept = { side: "encoder", layer: 0, direction: 0, by: "saturation", shown: 64, unit: -1, step: 0 };
+  const kept = { side: "encoder", layer: 0, direction: 0, by: "shuts", shown: 64, unit: -1, step: 0 };
   window.seq2seq.panels.push({
     key: "memory", title: "Memory cell",
     caption: "Each unit of an LSTM has a cell state c that is carried from piece to piece. The forget gate f says how much of it is kept, the input gate i how much of the candidate g is added, the output gate o how much is shown as hidden state h. Rows are units, columns are pieces. Follow a row of c: colour that stays is remembered, colour that fades or flips was overwritten, and f and i of the same column say why.",

@@ -10,8 +10,15 @@
     return said.replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all));
   }
 
-  const percent = (value) => (value < 0.001 ? "< 0.1 %" : `${(value * 100).toFixed(value < 0.0995 ? 1 : 0)} %`);
-  const decimal = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : "–");
+  // Numbers as the language of the page writes them.
+  const formats = new Map();
+  function decimal(value, digits = 2) {
+    if (!Number.isFinite(value)) return "–";
+    const key = `${window.seq2seq.language} ${digits}`;
+    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(window.seq2seq.language, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false }));
+    return formats.get(key).format(value).replace("-", "−");
+  }
+  const percent = (value) => (value < 0.001 ? `< ${decimal(0.1, 1)} %` : `${decimal(value * 100, value < 0.0995 ? 1 : 0)} %`);
   const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
   // A piece as people read it: a word's first piece plain, its further pieces with a dot before them.

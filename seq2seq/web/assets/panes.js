@@ -85,8 +85,10 @@
         direct(target, to);
         edit(null);
       }
-      facts.textContent = answer ? `${ENGINES[answer.engine]?.() || answer.engine} · ${count(answer.milliseconds < 10 ? answer.milliseconds : Math.round(answer.milliseconds))} ms` : "";
-      const first = answer?.translations[0], remembered = first ? matches(first) : [];
+      const first = answer?.translations[0], sure = first?.origin === "model" ? first.confidence : null;
+      facts.textContent = answer ? [ENGINES[answer.engine]?.() || answer.engine, `${count(answer.milliseconds < 10 ? answer.milliseconds : Math.round(answer.milliseconds))} ms`, ...(sure == null ? [] : [t("{share} sure", { share: window.seq2seq.parts(sure) })])].join(" · ") : "";
+      facts.title = sure == null ? "" : t("Of translations of which the model is so sure, about so many were near a person’s on held-out text.");
+      const remembered = first ? matches(first) : [];
       found.replaceChildren(...(remembered.length ? [h("h3", {}, first.origin === "memory" ? t("From your corrections") : t("Remembered of texts like this")), h("ul", {}, remembered)] : []));
       notes.replaceChildren(...(error ? [h("p", { class: "error" }, error)] : []), ...(said ? [h("p", {}, said)] : []), ...warnings.map((warning) => h("p", { class: "warning" }, warning)));
       clearTimeout(reading);
