@@ -397,3 +397,19 @@ class TestEverybody:
             visit.page.locator("#dark").click()
         visit.page.locator("#files li button").click()
         assert serious == []
+
+
+def test_another_wording_is_taken_over_into_the_translation(visit: Visit) -> None:
+    visit.type("Where is the nearest train station? I have the key.")
+    visit.shows("wo ist der nächste Zug Bahnhof? ich habe der Schlüssel.")
+    visit.page.locator("#tab-confidence").click()
+    panel = visit.page.locator("#studio-panel")
+    panel.locator(".flow button").nth(1).click()
+    panel.locator(".alternatives button:not(:disabled)").first.click()
+    other = panel.locator(".continued .text").inner_text()
+    assert other != "wo ist der nächste Zug Bahnhof?"
+    panel.locator(".take").click()
+    visit.shows(f"{other} ich habe der Schlüssel.")
+    expect(visit.page.locator("#target .notes")).to_have_text("Taken over.")
+    visit.page.locator("#copy").click()
+    visit.page.locator("#tab-attention").click()

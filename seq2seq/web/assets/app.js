@@ -111,6 +111,14 @@
       }
     }
 
+    // One sentence of the translation is to be another.
+    function take(was, now) {
+      state.translation = state.translation.replace(was, () => now);
+      state.said = t("Taken over.");
+      past.stands({ source: state.text, target: state.translation, source_language: state.model.source_language, target_language: state.model.target_language, model: state.model.name, origin: "model" });
+      desk.show();
+    }
+
     function turn(name) {
       state.model = state.models.find((each) => each.name === name);
       Object.assign(state, { translation: "", answer: null, error: "", said: "", warnings: [] });
@@ -129,6 +137,7 @@
       shown = watched();
       const result = h("div", { class: "result", id: "result" });
       own.result(result, shown.props, shown.watch);
+      result.addEventListener("take", ({ detail: { was, now } }) => take(was, now));
       const { source, target } = state.languages();
       document.title = `${t("{source} to {target}", { source: own.languageName(source.code, source.name), target: own.languageName(target.code, target.name) })} · seq2seq`;
       const memory = state.memory ? h("a", { class: "corrections", href: `v1/corrections?model=${encodeURIComponent(state.model.name)}`, download: "corrections.tsv" }, t("All corrections (TSV)")) : null;

@@ -132,7 +132,7 @@
     if (measured) {
       const chart = measuredChart(measured, width);
       pictures.push(chart);
-      parts.push(h("h3", {}, t("Beside a plain recurrence")), h("p", { class: "caption" }, t("Two networks with {units} units were trained to say three symbols again after {steps} blanks: an LSTM (solid) and a plain tanh recurrence (dotted). This is how much of the gradient is left, by the number of steps back.", { units: measured.units, steps: measured.steps })), scroll(chart),
+      parts.push(h("h3", {}, t("Beside a plain recurrence")), h("p", { class: "caption" }, t("Two networks with {units} units were trained to say three symbols again after {steps} blanks: an LSTM (solid) and a plain tanh recurrence (dotted). This is how much of the gradient is left, by the number of steps back. Where a line ends, the numbers do: less than that is 0 in a computer.", { units: measured.units, steps: measured.steps })), scroll(chart),
         table(t("Share of the gradient that is left."), [t("Steps back"), t("LSTM"), t("Plain")], measured.gradient.lstm.map((value, k) => [String(k), value.toPrecision(3), measured.gradient.plain[k].toPrecision(3)])));
     }
     return { node: h("div", { class: "back" }, parts), pictures };
