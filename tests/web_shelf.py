@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 
 from seq2seq.config import Config
 from seq2seq.translation_memory import TranslationMemory
-from seq2seq.web import api, gate, panels, words
+from seq2seq.web import api, headers, panels, words
 from seq2seq.web.shelf import Model, Shelf
 
 DIRECTIONS = {"en-de": ("en", "de"), "de-en": ("de", "en"), "ar-en": ("ar", "en")}
@@ -42,7 +42,7 @@ def serving(memory: Path) -> Iterator[SimpleNamespace]:
     """The body of a fixture: something with a `url`."""
     shelf = Shelf([Model(name, pair, Loader(pair)) for name, pair in DIRECTIONS.items()])
     page = PAGE.format(head=panels.head() + words.head(), start=json.dumps(panels.start(Config().search)))
-    answer = HTMLResponse(page, headers=gate.HEADERS)
+    answer = HTMLResponse(page, headers={"content-security-policy": headers.page_policy(page)})
     rest = api.Api(shelf, memory=TranslationMemory(memory)).application()
     application = Starlette(routes=[Route("/", lambda request: answer), Mount("/", rest)])
     server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))

@@ -13,24 +13,17 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seq2seq.web import limits
+from seq2seq.web.headers import page_policy
 
 PATHS = re.compile(
     r"/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static)/.*"
     r"|/gradio_api/(info|app_id|startup-events|theme\.css|cancel|reset|heartbeat/.*|queue/.*|call/.*)/?"
 )
 """What the page and `gradio_client` ask for. Gradio's other doors (uploads, files, proxies) stay shut."""
-HEADERS = {
-    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; "
-    "base-uri 'self'; form-action 'self'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
-"""The page may fetch from this server alone."""
 ENDLESS = "/gradio_api/heartbeat/"
 """Streams that last as long as a page is open, and do no work."""
-ADVERTISEMENTS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
-"""Tags of Gradio's page that name pictures and pages elsewhere."""
+ADVERTISEMENTS = re.compile(r'<(?:meta\s+(?:property="og:|name="twitter:)|link\s+rel="manifest")[^>]*>\s*')
+"""Tags of Gradio's page that name pictures and pages elsewhere, or an application to install."""
 
 
 class Gate:
@@ -38,10 +31,12 @@ class Gate:
 
     Arguments:
         page: the application behind the gate.
+        head: what the page's own script adds to its head, as HTML.
     """
 
-    def __init__(self, page: ASGIApp) -> None:
+    def __init__(self, page: ASGIApp, *, head: str = "") -> None:
         self._page = page
+        self._head = head
         self._working = 0
         self.idle = asyncio.Event()  # set while no request does any work
         self.idle.set()
@@ -55,9 +50,9 @@ class Gate:
             sentence = f"A request must be at most {limits.MAX_BODY:,} bytes long.\n"
             await PlainTextResponse(sentence, 413, {"connection": "close"})(scope, receive, send)
         elif scope["path"].startswith(ENDLESS):
-            await self._page(scope, _bounded(receive), _Plain(send))
+            await self._page(scope, _bounded(receive), send)
         else:
-            await self._work(scope, receive, _Page(send) if scope["path"] == "/" else _Plain(send))
+            await self._work(scope, receive, _Page(send, self._head) if scope["path"] == "/" else send)
 
     async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._working += 1
@@ -70,23 +65,12 @@ class Gate:
                 self.idle.set()
 
 
-class _Plain:
-    """Passes an answer on, with our headers."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(HEADERS)
-        await self._send(message)
-
-
 class _Page:
-    """Collects a page, takes the advertisements out and passes it on, with our headers."""
+    """Collects a page, takes the advertisements out and passes it on, with the policy that fits it."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = _Plain(send)
+    def __init__(self, send: Send, head: str) -> None:
+        self._send = send
+        self._head = head
         self._start: Message = {}
         self._body = b""
 
@@ -101,9 +85,12 @@ class _Page:
             await self._send(message)
 
     async def _pass_on(self) -> None:
-        body = ADVERTISEMENTS.sub(b"", self._body)
+        page = ADVERTISEMENTS.sub("", self._body.decode())
+        headers = MutableHeaders(scope=self._start)
+        headers["content-security-policy"] = page_policy(page, self._head)
+        body = page.encode()
         if body:  # the answer to HEAD has none, and keeps the length it speaks of
-            MutableHeaders(scope=self._start)["content-length"] = str(len(body))
+            headers["content-length"] = str(len(body))
         await self._send(self._start)
         await self._send({"type": "http.response.body", "body": body})
 

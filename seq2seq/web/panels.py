@@ -36,6 +36,7 @@ SCRIPTS = (
     "files.js",
     "session.js",
     "app.js",
+    "start.js",
 )
 """In the order in which they must run."""
 STYLES = ("style.css", "translator.css", "panels.css")
@@ -48,6 +49,11 @@ def head() -> str:
     styles = "".join(f"<style>{_asset(name)}</style>" for name in STYLES)
     scripts = "\n".join(map(_asset, SCRIPTS))
     return f"{styles}<script>{scripts}\nseq2seq.measured = {_measured()};</script>"
+
+
+def beginning(search: Any) -> str:
+    """The script that starts the page, after all others."""
+    return f"<script>seq2seq.start({_plain(start(search))});</script>"
 
 
 def start(search: Any) -> dict[str, Any]:
@@ -87,7 +93,10 @@ def _asset(name: str) -> str:
 
 
 def _measured() -> str:
-    """As JavaScript that cannot end the script it stands in."""
     file = importlib.resources.files("seq2seq.web") / "assets" / MEASURED
-    plain = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-    return json.dumps(plain).replace("<", "\\u003c")
+    return _plain(json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None)
+
+
+def _plain(value: Any) -> str:
+    """As JavaScript that cannot end the script it stands in."""
+    return json.dumps(value).replace("<", "\\u003c")

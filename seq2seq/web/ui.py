@@ -5,6 +5,7 @@ It does not know what the scripts of the page draw, nor how.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 FAILED = "Something went wrong on the server, and its log says what; please try another text."
+LATE = "The translation took too long; please try a shorter text, or again in a moment."
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONOSPACED = ("ui-monospace", "Menlo", "Consolas", "monospace")
 
 
-def application(shelf: Shelf) -> FastAPI:
-    """The page mounted in FastAPI. Its `state.end_streams` ends the streams that otherwise only end with the page."""
+def application(shelf: Shelf, *, timeout: float | None = None) -> FastAPI:
+    """The page mounted in FastAPI. Its `state.end_streams` ends the streams that otherwise only end with the page;
+    `state.head` is what the page's own script adds to its head.
+
+    Arguments:
+        shelf: the models; the page's own endpoint asks the first.
+        timeout: seconds that a translation may take there.
+    """
     desk = shelf.desk(shelf.default)
-    page = blocks(desk)
+    page = blocks(desk, timeout=timeout)
+    head = panels.head() + words.head() + panels.beginning(desk.translator.config.search)
     page.queue(default_concurrency_limit=WORKERS, max_size=64, api_open=False)
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
@@ -42,35 +51,33 @@ def application(shelf: Shelf) -> FastAPI:
         mcp_server=False,
         pwa=False,
         theme=gr.themes.Base(font=FONTS, font_mono=MONOSPACED),
-        head=panels.head() + words.head(),
+        head=head,
     )
     mounted: Any = application.routes[-1]
     application.state.end_streams = mounted.app.stop_event.set
-    desk.warm_up()
+    application.state.head = head
     return application
 
 
-def blocks(desk: Desk) -> Any:
-    """The place that app.js fills, and the endpoint that `gradio_client` calls."""
+def blocks(desk: Desk, *, timeout: float | None = None) -> Any:
+    """The place that the scripts fill, and the endpoint that `gradio_client` calls.
+
+    The place is a column and no `gr.HTML`: what that draws, it draws by evaluating text as a script.
+    """
     translator = desk.translator
     source_name, target_name = languages.name(translator.source_language), languages.name(translator.target_language)
     with gr.Blocks(title=f"{source_name} to {target_name} · seq2seq", analytics_enabled=False) as page:
-        gr.HTML(
-            panels.start(translator.config.search),
-            html_template='<div class="app"></div>',  # without text, so no text is ever run
-            js_on_load="seq2seq.app(element.querySelector('.app'), props)",
-            apply_default_css=False,
-            elem_id="app",
-        )
-        gr.api(_endpoint(desk), api_name="translate", concurrency_id="translate")
+        gr.Column(elem_id="app")
+        gr.api(_endpoint(desk, timeout), api_name="translate", concurrency_id="translate")
     return page
 
 
-def _endpoint(desk: Desk) -> Callable[..., Any]:
+def _endpoint(desk: Desk, timeout: float | None) -> Callable[..., Any]:
     async def translate(text: str, search: str = "beam", beam: int = 5, length_penalty: float = 1.0) -> dict:
         """Translates a text. `search` is "beam" or "greedy". Returns text, score, hypotheses, warnings and engine."""
         try:
-            translation = await desk.translate(desk.wish(text, search, beam, length_penalty))
+            async with asyncio.timeout(timeout):
+                translation = await desk.translate(desk.wish(text, search, beam, length_penalty))
         except Exception as error:
             raise gr.Error(_sentence(error), print_exception=False) from None
         return {
@@ -88,5 +95,7 @@ def _sentence(error: Exception) -> str:
     """What a person is told: our own sentences as they are, one plain sentence for anything else."""
     if isinstance(error, ValueError) and (type(error).__module__.startswith("seq2seq.") or "Received:" in str(error)):
         return str(error)
+    if isinstance(error, TimeoutError):
+        return LATE
     logger.error("a translation failed", exc_info=error)
     return FAILED
