@@ -225,7 +225,9 @@ class TestServer:
 
     def test_the_browser_may_call_this_server_alone(self, server: Server) -> None:
         with urllib.request.urlopen(server.url) as answer:
-            assert answer.headers["content-security-policy"].startswith("default-src 'self';")
+            policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
+        assert "unsafe" not in policy.replace("style-src-attr 'unsafe-inline'", "")
 
 
 @pytest.fixture(scope="module")

@@ -220,11 +220,22 @@ class TestRefused:
         assert said(refused) == "The model lost cannot be loaded; the server's log says why."
         assert place.client.post("/v1/translate", json={"text": "a"}).status_code == 200
 
-    def test_too_many_at_once_are_429(self, place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_too_many_at_once_are_503(self, place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(api, "MAX_WAITING", 0)
         refused = place.client.post("/v1/translate", json={"text": "a"})
-        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert "try again" in said(refused)
+
+    def test_bodies_that_would_fill_the_memory_are_503(
+        self, place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(answers, "MAX_HELD", 15)
+        refused = place.client.post("/v1/translate", json={"text": "a text"})
+        assert refused.status_code == 503 and said(refused).startswith("Too much waits already")
+        assert place.client.post("/v1/translate", json={"text": "a"}).status_code == 200
+        json_body = {"content-type": "application/json"}
+        refused = place.client.post("/v1/translate", content=iter([b"{}"]), headers=json_body)
+        assert refused.status_code == 503
 
 
 async def left(application, body: bytes, *, more: bool) -> Metrics:
@@ -447,14 +458,14 @@ class TestDocuments:
             assert place.client.post("/v1/documents", params={"name": "a.txt"}, content=content).status_code == code
         assert place.shelf.metrics.characters.value("en-de") == 3  # equal lines are one
 
-    def test_too_many_at_once_are_429_and_the_end_of_the_server_ends_them(
+    def test_too_many_at_once_are_503_and_the_end_of_the_server_ends_them(
         self, place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         place.api.close()
         refused = place.client.post("/v1/documents", params={"name": "a.txt"}, content=b"you\n")
         assert refused.status_code == 503 and "stopping" in said(refused)
         monkeypatch.setattr(dropped, "MAX_AT_ONCE", 0)
-        assert place.client.post("/v1/documents", params={"name": "a.txt"}, content=b"you\n").status_code == 429
+        assert place.client.post("/v1/documents", params={"name": "a.txt"}, content=b"you\n").status_code == 503
 
 
 class TestTextIsText:

@@ -175,3 +175,55 @@ def test_the_labels_are_german_in_a_german_browser_and_files_come_back(browser: 
     playwright.expect(visit.page).to_have_title("Englisch – Deutsch · seq2seq")
     playwright.expect(visit.page.locator("html")).to_have_attribute("lang", "de")
     visit.leave()
+
+
+def test_the_page_runs_its_own_scripts_and_no_other(visit: Visit) -> None:
+    told = visit.page.request.get(visit.page.url).headers["content-security-policy"]
+    assert "unsafe-eval" not in told and "script-src 'self' 'sha256-" in told
+    visit.page.evaluate(
+        """() => {
+            window.refused = [];
+            document.addEventListener("securitypolicyviolation", (e) => window.refused.push(e.effectiveDirective));
+            const inline = document.createElement("script"), other = document.createElement("script");
+            inline.textContent = "document.title = 'run'";
+            other.src = "https://other.example/x.js";
+            const button = document.createElement("button");
+            button.setAttribute("onclick", "document.title = 'run'");
+            document.head.append(inline, other);
+            button.click();
+            const style = document.createElement("style");
+            style.textContent = "body { display: none }";
+            document.head.append(style);
+        }"""
+    )
+    refused = "window.refused.length >= 4"
+    visit.page.wait_for_function(refused)
+    found = visit.page.evaluate("window.refused")
+    assert sorted(found) == ["script-src-attr", "script-src-elem", "script-src-elem", "style-src-elem"]
+    assert visit.page.title() != "run"
+    assert visit.page.locator("body").is_visible()
+    visit.troubles.clear()  # the browser's console names what was refused
+
+
+def test_with_tokens_the_page_opens_by_a_form(browser: Any, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("a-token-of-this-test\n")
+    for server in running(str(root / "app.py"), "--token-file", str(tmp_path / "tokens")):
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(server.url)
+        page.get_by_label("Token").fill("a-token-of-others-00")
+        page.get_by_role("button", name="Open").click()
+        playwright.expect(page.get_by_role("alert")).to_have_text("This token is not known.")
+        page.get_by_label("Token").fill("a-token-of-this-test")
+        page.get_by_role("button", name="Open").click()
+        page.locator("#source textarea").wait_for()
+        (cookie,) = context.cookies()
+        assert cookie["httpOnly"] and cookie["sameSite"] == "Strict" and page.evaluate("document.cookie") == ""
+        page.close()
+        visit = Visit(context, server)
+        visit.type("The dog is sleeping.")
+        playwright.expect(visit.target).not_to_have_value("", timeout=60_000)
+        visit.page.locator("#result .card").first.wait_for()
+        visit.leave()
+        context.close()

@@ -19,22 +19,25 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seq2seq.web import limits
+from seq2seq.web.headers import COMMON
 from seq2seq.web.metrics import Metrics
+from seq2seq.web.rules import TIMEOUT
 from seq2seq.web.shelf import NotLoaded
 
 logger = logging.getLogger(__name__)
 FAILED = "Something went wrong on the server, and its log says what."
 NO_JSON = "The body must be JSON. Received: something else"
-HEADERS = {
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+HEADERS = {**COMMON, "cache-control": "no-store"}
+MAX_HELD = 64 << 20
+"""Most bytes of bodies that are held at once; who would bring more is told to come again."""
 
 
 class Busy(RuntimeError):
     """Too much is waiting already."""
+
+
+class Late(RuntimeError):
+    """An answer took longer than a request may."""
 
 
 class Stopped(RuntimeError):
@@ -65,7 +68,9 @@ def translated(error: Exception) -> JSONResponse:
     if isinstance(error, Missing):
         return failure(404, str(error))
     if isinstance(error, Busy):
-        return failure(429, str(error), {"retry-after": "1"})
+        return failure(503, str(error), {"retry-after": "1"})
+    if isinstance(error, Late):
+        return failure(503, str(error), {"retry-after": "5"})
     if isinstance(error, NotLoaded | Stopped):
         return failure(503, str(error), {"retry-after": "30"})
     ours = type(error).__module__.startswith("seq2seq.") or "Received:" in str(error)
@@ -105,15 +110,24 @@ class Guard:
         metrics: where requests are counted.
         paths: those that are counted by name.
         bodies: most bytes of a body, by path; `limits.MAX_BODY` elsewhere.
+        timeout: seconds until a body must be there, until its answer must begin, and between two parts of that.
     """
 
     def __init__(
-        self, application: ASGIApp, metrics: Metrics, *, paths: frozenset[str], bodies: Mapping[str, int]
+        self,
+        application: ASGIApp,
+        metrics: Metrics,
+        *,
+        paths: frozenset[str],
+        bodies: Mapping[str, int],
+        timeout: float = TIMEOUT,
     ) -> None:
         self._application = application
         self._metrics = metrics
         self._paths = paths
         self._bodies = bodies
+        self._timeout = timeout
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -129,7 +143,7 @@ class Guard:
             await send(message)
 
         try:
-            await self._answer(scope, receive, counted)
+            await self._admit(scope, receive, counted)
         except Exception as error:
             if code == 499:
                 await translated(error)(scope, receive, counted)
@@ -139,22 +153,54 @@ class Guard:
             if code >= 500:
                 self._metrics.errors.add(1, path)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         most = self._bodies.get(scope["path"], limits.MAX_BODY)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        large = failure(413, f"A request must be at most {most:,} bytes long.", {"connection": "close"})
-        declared = headers.get("content-length", "0")
+        declared = headers.get("content-length", str(most) if "transfer-encoding" in headers else "0")
         if not declared.isdecimal() or int(declared) > most:
-            await large(scope, receive, send)
+            await _large(most)(scope, receive, send)
         elif scope["method"] == "POST" and scope["path"] not in self._bodies and kind != "application/json":
             await failure(415, "The content type must be application/json.")(scope, receive, send)
+        elif self._held + int(declared) > MAX_HELD:
+            raise Busy("Too much waits already; please try again in a moment.")
         else:
-            body, whole = await _body(receive, most)
-            if len(body) > most:
-                await large(scope, receive, send)
-            elif whole:
-                await _while_there(self._application, scope, body, receive, send)
+            self._held += int(declared)
+            try:
+                await self._answer(scope, receive, send, most)
+            finally:
+                self._held -= int(declared)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                body, whole = await _body(receive, most)
+        except TimeoutError:
+            message = f"A request must arrive whole within {self._timeout:g} seconds."
+            await failure(408, message, {"connection": "close"})(scope, receive, send)
+            return
+        if len(body) > most:
+            await _large(most)(scope, receive, send)
+        elif whole:
+            await self._in_time(scope, body, receive, send)
+
+    async def _in_time(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(self._timeout) as limit:
+
+                async def going_on(message: Message) -> None:
+                    await send(message)
+                    limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
+
+                await _while_there(self._application, scope, body, receive, going_on)
+        except TimeoutError:
+            raise Late(
+                f"An answer must be there within {self._timeout:g} seconds; please ask for less at once."
+            ) from None
+
+
+def _large(most: int) -> Response:
+    return failure(413, f"A request must be at most {most:,} bytes long.", {"connection": "close"})
 
 
 async def _body(receive: Receive, most: int) -> tuple[bytes, bool]:

@@ -17,6 +17,8 @@ from seq2seq.web import answers, forms, languages, limits, plain
 from seq2seq.web.answers import Busy, Guard, Missing
 from seq2seq.web.desk import Desk
 from seq2seq.web.dropped import LINES, MAX_FILE, Files
+from seq2seq.web.journal import note
+from seq2seq.web.rules import TIMEOUT
 from seq2seq.web.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ MAX_TOGETHER = 5
 """How many texts of the greatest length the texts of one request may amount to."""
 MAX_SENTENCES = 50
 """Most sentences of a request that the memory is asked about, beside its texts."""
-ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": forms.Error} for code in (404, 413, 415, 422, 429, 500, 503)}
+CODES = (401, 404, 408, 413, 415, 422, 429, 500, 503)
+ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": forms.Error} for code in CODES}
 DESCRIPTION = "Translates text and shows how. Every error is one JSON form with one sentence."
 
 
@@ -41,10 +44,12 @@ class Api:
     Arguments:
         shelf: the models.
         memory: where corrections are remembered; None remembers none.
+        timeout: seconds that a request may take.
     """
 
-    def __init__(self, shelf: Shelf, *, memory: TranslationMemory | None = None) -> None:
+    def __init__(self, shelf: Shelf, *, memory: TranslationMemory | None = None, timeout: float = TIMEOUT) -> None:
         self.shelf = shelf
+        self._timeout = timeout
         self.memory = memory
         self._working = 0
         self._files = Files()
@@ -76,7 +81,7 @@ class Api:
         for path, route, method, model, code in routes:
             made.add_api_route(path, route, methods=[method], response_model=model, status_code=code, responses=ERRORS)
         paths = frozenset({"/v1/openapi.json", *(path for path, *_ in routes)})
-        return Guard(made, self.shelf.metrics, paths=paths, bodies={"/v1/documents": MAX_FILE})
+        return Guard(made, self.shelf.metrics, paths=paths, bodies={"/v1/documents": MAX_FILE}, timeout=self._timeout)
 
     async def translate(self, form: forms.Translate) -> dict[str, Any]:
         """Translate one text, or several at once; `translations` has one entry for each, in order."""
@@ -93,6 +98,7 @@ class Api:
                 f"together. Received: {together:,} characters"
             )
         name, desk = await self._asked(form)
+        note(texts=len(texts), characters=together)
         if form.min_confidence is not None and desk.translator.calibration is None:
             raise limits.LimitError(
                 "A least confidence needs a model whose confidence was measured: seq2seq calibrate does. "
@@ -119,6 +125,7 @@ class Api:
         for text in (form.text, form.target):
             limits.text(text, limit=self.shelf.max_characters)
         _, desk = await self._asked(form)
+        note(characters=len(form.text))
         search = plain.search(desk.translator.config.search, form.search, 1)
         wanted: dict[str, Any] = {"search": search, "terms": plain.terms(form.terms)}
         for key in ("target", "cells", "beam", "alternatives", "step"):
@@ -140,6 +147,7 @@ class Api:
         """Translate a whole file, which is the body; the answer is the file, or with `Accept: application/x-ndjson`
         lines that tell the share that is done, and at last the file in base64."""
         model = self.shelf.named(model, source_language, target_language)
+        note(model=model)
         settings = {"columns": column or (), "encoding": encoding}
         lines = LINES in request.headers.get("accept", "")
         return await self._files.answer(
@@ -200,6 +208,7 @@ class Api:
 
     async def _asked(self, form: forms.Ask) -> tuple[str, Desk]:
         name = self.shelf.named(form.model, form.source_language, form.target_language)
+        note(model=name)
         return name, await self.shelf.asked(name)
 
     async def _do(self, desk: Desk, work: Callable[..., Result], *arguments: Any) -> Result:

@@ -17,8 +17,10 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seq2seq.web import limits, metrics
+from seq2seq.web.door import Door
 from seq2seq.web.gate import Gate
 from seq2seq.web.metrics import Metrics
+from seq2seq.web.rules import DEFAULT, Rules
 
 if TYPE_CHECKING:
     from seq2seq.translation_memory import TranslationMemory
@@ -29,7 +31,8 @@ class Room:
     """What uvicorn serves.
 
     1. It starts with Starlette alone, which is imported in a fifth of a second, and answers /healthz.
-    2. A thread loads the first model and opens the API, then imports Gradio (seconds) and builds the page.
+    2. A thread loads the first model, lets it answer once and opens the API, then imports Gradio (seconds) and builds
+       the page.
     3. Requests wait for what they need, at most `patience` seconds.
 
     Arguments:
@@ -38,6 +41,7 @@ class Room:
         max_characters: longest text that is accepted.
         failed: called when the model or the page cannot be made; `failure` then holds the reason.
         patience: seconds a request waits for the page.
+        rules: what clients are held to.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Room:
         max_characters: int = limits.MAX_CHARACTERS,
         failed: Callable[[], None] = lambda: None,
         patience: float = 60.0,
+        rules: Rules = DEFAULT,
     ) -> None:
         self.failure: BaseException | None = None
         self.metrics = Metrics()
@@ -56,6 +61,7 @@ class Room:
         self._max_characters = max_characters
         self._failed = failed
         self._patience = patience
+        self._rules = rules
         self._api: ASGIApp | None = None
         self._page: Gate | None = None
         self._facts: dict[str, str] = {}
@@ -66,7 +72,7 @@ class Room:
         self._closed = asyncio.Event()
         self._stopping = False
 
-    def application(self) -> Starlette:
+    def application(self) -> Door:
         """The application to give to uvicorn or to a test client."""
         routes = [
             Route("/healthz", self._health),
@@ -74,7 +80,7 @@ class Room:
             Route("/metrics", self._count),
             Mount("/", self._wait),
         ]
-        return Starlette(routes=routes, lifespan=self._lifespan)
+        return Door(Starlette(routes=routes, lifespan=self._lifespan), self._rules, self.metrics)
 
     async def drain(self) -> None:
         """Lets work in flight finish, then ends the streams that would last as long as a page is open somewhere."""
@@ -138,7 +144,7 @@ class Room:
             page = await asyncio.to_thread(self._build, shelf)
             async with page.router.lifespan_context(page):
                 self._end_streams = page.state.end_streams
-                self._page = Gate(page)
+                self._page = Gate(page, head=page.state.head)
                 self._opened.set()
                 await self._closed.wait()
         except Exception as error:
@@ -151,7 +157,9 @@ class Room:
         from seq2seq.web.shelf import Shelf
 
         shelf = Shelf(self._models(), max_characters=self._max_characters, metrics=self.metrics)
-        translator = shelf.first().translator
+        first = shelf.first()
+        first.warm_up()  # ready is who has answered once
+        translator = first.translator
         self._facts = {
             "source_language": translator.source_language,
             "target_language": translator.target_language,
@@ -159,7 +167,7 @@ class Room:
         }
         from seq2seq.web.api import Api
 
-        api = Api(shelf, memory=self._memory())
+        api = Api(shelf, memory=self._memory(), timeout=self._rules.timeout)
         self._close = api.close
         self._api = api.application()
         return shelf
@@ -167,4 +175,4 @@ class Room:
     def _build(self, shelf: Shelf) -> Any:
         from seq2seq.web import ui
 
-        return ui.application(shelf)
+        return ui.application(shelf, timeout=self._rules.timeout)

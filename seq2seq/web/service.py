@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import importlib.resources
+import ipaddress
 import signal
 import socket
 import sys
@@ -18,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq.web import limits
+from seq2seq.web.journal import json_logging
+from seq2seq.web.rules import DEFAULT, Rules
 
 if TYPE_CHECKING:
     from seq2seq.translation_memory import TranslationMemory
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 GRACE = 20
 """Seconds that requests in flight may take to finish after the signal to stop."""
+BACKLOG = 1024
+"""Connections that may wait to be taken; the system may allow fewer."""
 EVERYWHERE = ("0.0.0.0", "::", "")
 
 
@@ -49,6 +55,7 @@ def serve(
     threads: int | None = None,
     memory: Path | None = None,
     max_characters: int = limits.MAX_CHARACTERS,
+    rules: Rules = DEFAULT,
 ) -> None:
     """Serves the app until SIGTERM or Ctrl-C, and then finishes what is in flight.
 
@@ -61,6 +68,7 @@ def serve(
         engine, threads: passed to `Translator.load`.
         memory: a file in which corrections are remembered; None remembers none.
         max_characters: longest text that is accepted.
+        rules: what clients are held to.
 
     Raises:
         ServiceError: the address is taken or not this machine's, no model ships, or the extra `app` is not installed.
@@ -80,7 +88,15 @@ def serve(
 
         return TranslationMemory(memory) if memory is not None else None
 
-    run(models, host=host, port=port, open_browser=open_browser, memory=remembering, max_characters=max_characters)
+    run(
+        models,
+        host=host,
+        port=port,
+        open_browser=open_browser,
+        memory=remembering,
+        max_characters=max_characters,
+        rules=rules,
+    )
 
 
 def run(
@@ -91,6 +107,7 @@ def run(
     open_browser: bool = False,
     memory: Callable[[], TranslationMemory | None] = lambda: None,
     max_characters: int = limits.MAX_CHARACTERS,
+    rules: Rules = DEFAULT,
 ) -> None:
     """`serve` for any source of models; `models` runs once, in a thread, while the server already listens."""
     try:
@@ -111,10 +128,20 @@ def run(
     def failed() -> None:
         server.should_exit = True
 
-    with listen(host, port) as listener, _sigterm_ends_normally():
-        room = Room(models, memory=memory, max_characters=max_characters, failed=failed)
+    logging = json_logging() if rules.json_log else contextlib.nullcontext()
+    rules = dataclasses.replace(rules, local=_loopback(host) and not rules.proxy)
+    with listen(host, port) as listener, _sigterm_ends_normally(), logging:
+        room = Room(models, memory=memory, max_characters=max_characters, failed=failed, rules=rules)
         server = Server(
-            uvicorn.Config(room.application(), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
+            uvicorn.Config(
+                room.application(),
+                log_config=None if rules.json_log else uvicorn.config.LOGGING_CONFIG,
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,  # whose word counts is decided in `rates`
+                server_header=False,
+                timeout_graceful_shutdown=GRACE,
+            )
         )
         url = _url(host, listener.getsockname()[1])
         print(f"Listening on {url} (Ctrl-C stops it)", file=sys.stderr, flush=True)
@@ -129,13 +156,20 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket, or one sentence why there is none."""
     try:
         return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
         )
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ServiceError(
             f"The address must be one of this machine's, with a free port. Received: {host}, port {port} ({reason})"
         ) from None
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _url(host: str, port: int) -> str:
