@@ -1,0 +1,181 @@
+"""Damaged model folders: whatever was done to one, opening it works or says in one sentence why not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import scripted
+
+from seq2seq import cli
+
+pytestmark = pytest.mark.slow
+HUGE = (10**9, 2**31 - 1, 2**63, -1, 0, 1e308, "8000", None, [], {"a": 1})
+SECONDS = 60
+
+Damage = Callable[[Path, random.Random], None]
+
+
+def _file(folder: Path, dice: random.Random) -> Path:
+    return dice.choice(sorted(path for path in folder.iterdir() if path.is_file()))
+
+
+def flip(folder: Path, dice: random.Random) -> None:
+    """Some bytes of a file are others."""
+    path = _file(folder, dice)
+    content = bytearray(path.read_bytes())
+    for _ in range(dice.choice((1, 1, 10, 1000))):
+        content[dice.randrange(len(content))] ^= dice.randrange(1, 256)
+    path.write_bytes(content)
+
+
+def shorten(folder: Path, dice: random.Random) -> None:
+    path = _file(folder, dice)
+    with path.open("r+b") as file:
+        file.truncate(dice.choice((0, 1, dice.randrange(path.stat().st_size))))
+
+
+def lengthen(folder: Path, dice: random.Random) -> None:
+    with _file(folder, dice).open("ab") as file:
+        file.write(dice.randbytes(dice.choice((1, 1000))))
+
+
+def swap(folder: Path, dice: random.Random) -> None:
+    """Two files change their names."""
+    one, other = dice.sample(sorted(folder.iterdir()), 2)
+    one.rename(folder / "between")
+    other.rename(one)
+    (folder / "between").rename(other)
+
+
+def remove(folder: Path, dice: random.Random) -> None:
+    _file(folder, dice).unlink()
+
+
+def link(folder: Path, dice: random.Random) -> None:
+    """A file becomes a link to the same content, to a device, or to nothing."""
+    path = _file(folder, dice)
+    moved = folder.parent / f"moved-{path.name}"
+    path.rename(moved)
+    path.symlink_to(dice.choice((moved, Path("/dev/zero"), Path("/nowhere"), path)))
+
+
+def nest(folder: Path, dice: random.Random) -> None:
+    """A folder or a pipe in the place of a file."""
+    path = _file(folder, dice)
+    path.unlink()
+    dice.choice((path.mkdir, lambda: os.mkfifo(path)))()
+
+
+def add(folder: Path, dice: random.Random) -> None:
+    """Files that nobody asked for: scripts, pickles, Keras models. They must be left alone."""
+    name = dice.choice(("setup.py", "model.keras", "weights.pkl", "sitecustomize.py", "config.json", "__init__.py"))
+    (folder / name).write_text(f"open({str(folder / 'ran')!r}, 'w')\nraise SystemExit(3)\n", encoding="utf-8")
+
+
+def _seal(folder: Path, edit: Callable[[dict], None]) -> None:
+    """Edits the manifest the way a program that knows the seal would."""
+    place = folder / "manifest.json"
+    content = json.loads(place.read_text(encoding="utf-8"))
+    edit(content)
+    content["digest"] = "0" * 64
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    place.write_text(text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest(), 1), encoding="utf-8")
+
+
+def lie(folder: Path, dice: random.Random) -> None:
+    """A sealed manifest with a setting or a field that cannot be."""
+
+    def edit(content: dict) -> None:
+        section = content
+        while True:
+            key = dice.choice(sorted(section))
+            if isinstance(section[key], dict) and section[key] and dice.random() < 0.8:
+                section = section[key]
+                continue
+            section[key] = dice.choice(HUGE)
+            return
+
+    _seal(folder, edit)
+
+
+def forge(folder: Path, dice: random.Random) -> None:
+    """A damaged file in a manifest that fits it."""
+    flip(folder, dice)
+
+    def edit(content: dict) -> None:
+        for name in content["files"]:
+            raw = (folder / name).read_bytes()
+            content["files"][name] = {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+
+    try:
+        _seal(folder, edit)
+    except ValueError:
+        pass  # the manifest itself was damaged
+
+
+DAMAGES: tuple[Damage, ...] = (flip, shorten, lengthen, swap, remove, link, nest, add, lie)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return scripted.write(tmp_path_factory.mktemp("whole") / "model")
+
+
+def test_whatever_is_damaged_is_said_in_one_sentence(
+    whole: Path, tmp_path: Path, full: bool, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("der Hund\n", encoding="utf-8")
+    seen: Counter[str] = Counter()
+    for seed in range(240 if full else 45):
+        dice = random.Random(seed)
+        damage = DAMAGES[seed % len(DAMAGES)]
+        folder = tmp_path / str(seed) / "model"
+        shutil.copytree(whole, folder)
+        damage(folder, dice)
+        code, out, err = run("translate", folder, "--input", source)
+        assert not (folder / "ran").exists(), f"{damage.__name__} {seed} ran a file"
+        assert "Traceback" not in err, f"{damage.__name__} {seed}: {err}"
+        if code == 0:
+            assert out == "Hund der\n", f"{damage.__name__} {seed} said {out!r}"
+        else:
+            assert err.startswith("seq2seq: error: ") and err.count("\n") == 1, f"{damage.__name__} {seed}: {err}"
+        seen[f"{damage.__name__} {'opened' if code == 0 else 'refused'}"] += 1
+        shutil.rmtree(folder.parent, ignore_errors=True)
+    print(dict(sorted(seen.items())))
+    assert seen["add refused"] == 0
+    assert not any(seen[f"{damage.__name__} opened"] for damage in (flip, shorten, lengthen, swap, remove, nest))
+
+
+def test_a_forged_graph_neither_runs_code_nor_hangs(whole: Path, tmp_path: Path, full: bool) -> None:
+    """No checksum helps here: whoever makes a model can put anything into its graph. So it is tried in other processes."""
+    source = tmp_path / "in.txt"
+    source.write_text("der Hund\n", encoding="utf-8")
+    seen: Counter[str] = Counter()
+    for seed in range(60 if full else 6):
+        folder = tmp_path / str(seed)
+        shutil.copytree(whole, folder)
+        forge(folder, random.Random(seed))
+        argv = [sys.executable, "-m", "seq2seq", "translate", str(folder), "--input", str(source)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert "Traceback" not in done.stderr, f"{seed}: {done.stderr}"
+        seen["crashed" if done.returncode < 0 else "opened" if done.returncode == 0 else "refused"] += 1
+        shutil.rmtree(folder)
+    print(dict(seen))
+
+
+def test_the_command_lines_exit_codes_are_those_of_a_bad_model(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(whole, folder)
+    (folder / "model.tflite").write_bytes(b"")
+    assert cli.run(["info", str(folder)]) == 4
