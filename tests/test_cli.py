@@ -22,6 +22,8 @@ COMMANDS = (
     "calibrate",
     "explain",
     "export",
+    "push",
+    "pull",
     "serve",
     "corrections",
     "info",

@@ -32,6 +32,7 @@ EXTRAS = {
     **dict.fromkeys(TRAIN, "train"),
     **dict.fromkeys(("gradio", "fastapi", "uvicorn", "pydantic"), "app"),
     "ray": "ray",
+    "huggingface_hub": "hub",
 }
 
 
