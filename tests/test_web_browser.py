@@ -205,9 +205,9 @@ def test_the_page_runs_its_own_scripts_and_no_other(visit: Visit) -> None:
     visit.troubles.clear()  # the browser's console names what was refused
 
 
-def test_with_tokens_the_page_opens_by_a_form(browser: Any, root: Path, tmp_path: Path) -> None:
+def test_with_tokens_and_two_workers_the_page_opens_by_a_form(browser: Any, root: Path, tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("a-token-of-this-test\n")
-    for server in running(str(root / "app.py"), "--token-file", str(tmp_path / "tokens")):
+    for server in running(str(root / "app.py"), "--token-file", str(tmp_path / "tokens"), "--workers", "2"):
         context = browser.new_context()
         page = context.new_page()
         page.set_default_timeout(60_000)

@@ -42,6 +42,7 @@ def serve(
     log: Annotated[
         Literal["quiet", "json"], typer.Option("--log", help="json writes a line on stderr for each request.")
     ] = "quiet",
+    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes that answer.")] = 1,
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
 ) -> None:
@@ -54,8 +55,8 @@ def serve(
         from seq2seq.web.keys import Keys
 
         keys = Keys.read(token_file)
-    rules = Rules(timeout=timeout, rate=rate, proxy=proxy, keys=keys, json_log=log == "json")
-    if engine == "tensorflow":
+    rules = Rules(timeout=timeout, rate=rate, proxy=proxy, keys=keys, json_log=log == "json", workers=workers)
+    if engine == "tensorflow" and workers == 1:
         shell.import_tensorflow()
     try:
         service.serve(

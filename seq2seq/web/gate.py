@@ -20,6 +20,7 @@ PATHS = re.compile(
     r"|/gradio_api/(info|app_id|startup-events|theme\.css|cancel|reset|heartbeat/.*|queue/.*|call/.*)/?"
 )
 """What the page and `gradio_client` ask for. Gradio's other doors (uploads, files, proxies) stay shut."""
+QUEUE = re.compile(r"/gradio_api/(call|queue)/")
 ENDLESS = "/gradio_api/heartbeat/"
 """Streams that last as long as a page is open, and do no work."""
 ADVERTISEMENTS = re.compile(r'<(?:meta\s+(?:property="og:|name="twitter:)|link\s+rel="manifest")[^>]*>\s*')
@@ -32,10 +33,13 @@ class Gate:
     Arguments:
         page: the application behind the gate.
         head: what the page's own script adds to its head, as HTML.
+        queue: whether Gradio's own API is open; it asks and is answered in two requests, which must come to the same
+            process.
     """
 
-    def __init__(self, page: ASGIApp, *, head: str = "") -> None:
+    def __init__(self, page: ASGIApp, *, head: str = "", queue: bool = True) -> None:
         self._page = page
+        self._queue = queue
         self._head = head
         self._working = 0
         self.idle = asyncio.Event()  # set while no request does any work
@@ -46,6 +50,9 @@ class Gate:
             return
         if not PATHS.fullmatch(scope["path"]):
             await PlainTextResponse("There is nothing here; the app is at /.\n", 404)(scope, receive, send)
+        elif not self._queue and QUEUE.match(scope["path"]):
+            sentence = "Gradio's API is shut where several workers answer; POST /v1/translate does the same.\n"
+            await PlainTextResponse(sentence, 404)(scope, receive, send)
         elif _declared_length(scope) > limits.MAX_BODY:
             sentence = f"A request must be at most {limits.MAX_BODY:,} bytes long.\n"
             await PlainTextResponse(sentence, 413, {"connection": "close"})(scope, receive, send)

@@ -6,7 +6,7 @@ It knows numbers with labels; it does not know what happens when.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Media type of the text."""
@@ -32,6 +32,15 @@ class Number:
     def value(self, *values: str) -> float:
         """The number now."""
         return self._values.get(values, 0.0)
+
+    def rows(self) -> list[tuple[Labels, list[float]]]:
+        """The numbers by the values of their labels, for `sum`."""
+        with self._lock:
+            return [(labels, [value]) for labels, value in self._values.items()]
+
+    def sum(self, labels: Labels, row: Sequence[float]) -> None:
+        """Adds what another counted."""
+        self.add(row[0], *labels)
 
     def lines(self) -> Iterator[str]:
         """The lines of the format."""
@@ -59,6 +68,18 @@ class Histogram:
             row[-2] += 1
             row[-1] += seconds
 
+    def rows(self) -> list[tuple[Labels, list[float]]]:
+        """The numbers by the values of their labels, for `sum`."""
+        with self._lock:
+            return [(labels, list(row)) for labels, row in self._values.items()]
+
+    def sum(self, labels: Labels, row: Sequence[float]) -> None:
+        """Adds what another counted."""
+        with self._lock:
+            own = self._values.setdefault(labels, [0.0] * (len(SECONDS) + 2))
+            for place, value in enumerate(row):
+                own[place] += value
+
     def lines(self) -> Iterator[str]:
         """The lines of the format."""
         yield from _head(self.name, "histogram", self.text)
@@ -84,6 +105,16 @@ class Metrics:
         self.waiting = Number("seq2seq_queue", "gauge", "Wishes that wait or are under way.")
         self.seconds = Histogram("seq2seq_seconds", "Seconds from request to answer.", ("path",))
         self.translating = Histogram("seq2seq_translation_seconds", "Seconds a translation took.", ("model",))
+
+    def numbers(self) -> dict[str, list[tuple[Labels, list[float]]]]:
+        """All numbers, as plain JSON."""
+        return {name: each.rows() for name, each in vars(self).items()}
+
+    def add(self, numbers: Mapping[str, Sequence[tuple[Sequence[str], Sequence[float]]]], *, living: bool) -> None:
+        """Adds the `numbers` of another; of one that lives no more, those that only count what has been."""
+        for name, each in vars(self).items():
+            for labels, row in numbers.get(name, ()) if living or each is not self.waiting else ():
+                each.sum(tuple(labels), row)
 
     def __str__(self) -> str:
         return "".join(f"{line}\n" for each in vars(self).values() for line in each.lines())

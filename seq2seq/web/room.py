@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from seq2seq.web.door import Door
 from seq2seq.web.gate import Gate
 from seq2seq.web.metrics import Metrics
 from seq2seq.web.rules import DEFAULT, Rules
+from seq2seq.web.tally import Tally
 
 if TYPE_CHECKING:
     from seq2seq.translation_memory import TranslationMemory
@@ -40,8 +42,10 @@ class Room:
         memory: gives the translation memory, if there is to be one.
         max_characters: longest text that is accepted.
         failed: called when the model or the page cannot be made; `failure` then holds the reason.
+        ready: called when the API is there.
         patience: seconds a request waits for the page.
         rules: what clients are held to.
+        tally: a folder in which several workers leave their numbers.
     """
 
     def __init__(
@@ -51,15 +55,19 @@ class Room:
         memory: Callable[[], TranslationMemory | None] = lambda: None,
         max_characters: int = limits.MAX_CHARACTERS,
         failed: Callable[[], None] = lambda: None,
+        ready: Callable[[], None] = lambda: None,
         patience: float = 60.0,
         rules: Rules = DEFAULT,
+        tally: Path | None = None,
     ) -> None:
         self.failure: BaseException | None = None
         self.metrics = Metrics()
+        self._counted: Metrics | Tally = self.metrics if tally is None else Tally(self.metrics, tally)
         self._models = models
         self._memory = memory
         self._max_characters = max_characters
         self._failed = failed
+        self._told_ready = ready
         self._patience = patience
         self._rules = rules
         self._api: ASGIApp | None = None
@@ -100,7 +108,7 @@ class Room:
         return JSONResponse({"status": "stopping" if self._stopping else "starting"}, 503, {"retry-after": "2"})
 
     async def _count(self, request: Request) -> PlainTextResponse:
-        return PlainTextResponse(str(self.metrics), headers={"content-type": metrics.TYPE})
+        return PlainTextResponse(str(self._counted), headers={"content-type": metrics.TYPE})
 
     async def _wait(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith("/v1/"):
@@ -141,10 +149,11 @@ class Room:
         try:
             shelf = await asyncio.to_thread(self._load)
             self._serving.set()
+            self._told_ready()
             page = await asyncio.to_thread(self._build, shelf)
             async with page.router.lifespan_context(page):
                 self._end_streams = page.state.end_streams
-                self._page = Gate(page, head=page.state.head)
+                self._page = Gate(page, head=page.state.head, queue=self._rules.workers == 1)
                 self._opened.set()
                 await self._closed.wait()
         except Exception as error:

@@ -10,27 +10,29 @@ import contextlib
 import dataclasses
 import importlib.resources
 import ipaddress
+import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seq2seq.web import limits
 from seq2seq.web.journal import json_logging
 from seq2seq.web.rules import DEFAULT, Rules
+from seq2seq.web.workers import Workers
 
 if TYPE_CHECKING:
     from seq2seq.translation_memory import TranslationMemory
+    from seq2seq.web.room import Room
     from seq2seq.web.shelf import Model
 
 GRACE = 20
 """Seconds that requests in flight may take to finish after the signal to stop."""
-BACKLOG = 1024
-"""Connections that may wait to be taken; the system may allow fewer."""
 EVERYWHERE = ("0.0.0.0", "::", "")
 
 
@@ -65,18 +67,23 @@ def serve(
         host: the address to listen on; the default is reachable from this machine alone.
         port: 0 takes a free one.
         open_browser: show the page in the browser of this machine.
-        engine, threads: passed to `Translator.load`.
+        engine, threads: passed to `Translator.load`; several workers share the processor unless told otherwise.
         memory: a file in which corrections are remembered; None remembers none.
         max_characters: longest text that is accepted.
         rules: what clients are held to.
 
     Raises:
-        ServiceError: the address is taken or not this machine's, no model ships, or the extra `app` is not installed.
+        ServiceError: the address is taken or not this machine's, no model ships, the extra `app` is not installed, or
+            several workers are to use TensorFlow.
         TranslationMemoryError: the file of the memory is something else.
         KeyboardInterrupt: after a clean end by Ctrl-C.
         Whatever `Translator.load` raises when the first model cannot be loaded.
     """
     folders = [Path(path) for path in paths] or [pretrained()]
+    if rules.workers > 1 and engine == "tensorflow":
+        raise ServiceError("Several workers need the litert engine. Received: tensorflow")
+    if rules.workers > 1 and threads is None:
+        threads = max(1, (os.cpu_count() or 1) // rules.workers)
 
     def models() -> Sequence[Model]:
         from seq2seq.web import shelf
@@ -111,7 +118,7 @@ def run(
 ) -> None:
     """`serve` for any source of models; `models` runs once, in a thread, while the server already listens."""
     try:
-        import uvicorn
+        import uvicorn  # noqa: F401
 
         from seq2seq.web.room import Room
     except ImportError as error:
@@ -119,9 +126,34 @@ def run(
             f"The app needs its own packages: pip install 'seq2seq[app]'. Received: no package {error.name}"
         ) from None
 
+    rules = dataclasses.replace(rules, local=_loopback(host) and not rules.proxy)
+
+    def room(**told: Any) -> Room:
+        return Room(models, memory=memory, max_characters=max_characters, rules=rules, **told)
+
+    with listen(host, port) as listener:
+        url = _url(host, listener.getsockname()[1])
+        print(f"Listening on {url} (Ctrl-C stops it)", file=sys.stderr, flush=True)
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        if rules.workers == 1:
+            _answer(listener, room, rules)
+            return
+        with tempfile.TemporaryDirectory(prefix="seq2seq-") as folder:
+
+            def work(ready: Callable[[], None]) -> None:
+                _answer(listener, room, rules, ready=ready, tally=Path(folder))
+
+            Workers(rules.workers, work, grace=GRACE + 5).run()
+
+
+def _answer(listener: socket.socket, room: Callable[..., Room], rules: Rules, **told: Any) -> None:
+    """Answers what comes to a socket, until a signal."""
+    import uvicorn
+
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            draining = asyncio.create_task(room.drain())
+            draining = asyncio.create_task(made.drain())
             await super().shutdown(sockets)
             draining.cancel()
 
@@ -129,12 +161,11 @@ def run(
         server.should_exit = True
 
     logging = json_logging() if rules.json_log else contextlib.nullcontext()
-    rules = dataclasses.replace(rules, local=_loopback(host) and not rules.proxy)
-    with listen(host, port) as listener, _sigterm_ends_normally(), logging:
-        room = Room(models, memory=memory, max_characters=max_characters, failed=failed, rules=rules)
+    with _sigterm_ends_normally(), logging:
+        made = room(failed=failed, **told)
         server = Server(
             uvicorn.Config(
-                room.application(),
+                made.application(),
                 log_config=None if rules.json_log else uvicorn.config.LOGGING_CONFIG,
                 log_level="warning",
                 access_log=False,
@@ -143,20 +174,16 @@ def run(
                 timeout_graceful_shutdown=GRACE,
             )
         )
-        url = _url(host, listener.getsockname()[1])
-        print(f"Listening on {url} (Ctrl-C stops it)", file=sys.stderr, flush=True)
-        if open_browser:
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         server.run(sockets=[listener])
-    if room.failure is not None:
-        raise room.failure
+    if made.failure is not None:
+        raise made.failure
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket, or one sentence why there is none."""
     try:
         return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
         )
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
