@@ -57,6 +57,10 @@ def train(
     seeds: Annotated[
         str | None, typer.Option("--seeds", metavar="N,N,...", help="Train once with each, in folders of --output.")
     ] = None,
+    teachers: Annotated[
+        int | None,
+        typer.Option("--teachers", min=2, max=8, help="Train so many models first, and this one on what they say."),
+    ] = None,
     gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs of each machine that share a batch.")] = 1,
     ray_workers: Annotated[
         int | None, typer.Option("--ray-workers", min=1, help="Share each batch among so many workers on Ray.")
@@ -83,9 +87,9 @@ def train(
     begun, seconds = time.monotonic(), _seconds(budget) if budget is not None else 0.0
     _refuse_dry(dry_run, resume, ray_workers)
     settings = _settings(configuration, assign or [])
-    numbers = _seeds(
-        seeds, settings, {"--dry-run": dry_run, "--budget": budget, "--gpus": gpus > 1, "--ray-workers": ray_workers}
-    )
+    alone = {"--dry-run": dry_run, "--budget": budget, "--gpus": gpus > 1, "--ray-workers": ray_workers}
+    numbers = _seeds(seeds, settings, alone)
+    _refuse_teachers(teachers, {**alone, "--seeds": seeds, "--init-from": init_from})
     _refuse_incomplete(len(sources or []), {"--target": targets, "--weight": weights, "--alignment": alignments})
     (source, target), *more = _corpora(sources or [], targets or [], weights or [], settings)
     if source is not None:
@@ -95,9 +99,11 @@ def train(
         raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
 
     shell.import_tensorflow()
-    from seq2seq import pipeline
+    from seq2seq import config, pipeline
 
     first = output / f"seed-{numbers[0]}" if numbers else output
+    if teachers:
+        first = output / "teachers" / f"seed-{config.build(settings).training.seed}"
     if source is None and output.is_dir() and not pipeline.Run(first).config.exists():
         raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
     sets = valid_source, valid_target, test_source, test_target
@@ -120,6 +126,9 @@ def train(
         models = pipeline.train_seeds(files, output, numbers, **shared)
         shell.show("\n".join(str(model.path) for model in models), as_json=False)
         return
+    if teachers:
+        shell.show(pipeline.train_with_teachers(files, output, teachers, **shared).path, as_json=False)
+        return
     model = (
         _train_on_ray(files, output, pipeline.Workers(ray_workers, gpus), **shared)
         if ray_workers
@@ -134,6 +143,12 @@ def _refuse_dry(dry_run: bool, resume: bool, ray_workers: int | None) -> None:
         raise UsageError("--dry-run shows a training that has not begun. Received: --dry-run and --resume")
     if dry_run and ray_workers:
         raise UsageError("--dry-run measures this machine alone. Received: --dry-run and --ray-workers")
+
+
+def _refuse_teachers(teachers: int | None, against: dict[str, Any]) -> None:
+    for flag, given in against.items():
+        if teachers and given:
+            raise UsageError(f"--teachers trains several models, one after the other. Received: --teachers and {flag}")
 
 
 def _train_on_ray(files: Any, output: Path, workers: Any, **shared: Any) -> Any:

@@ -9,6 +9,7 @@ from seq2seq.pipeline.budget import Before, Budget
 from seq2seq.pipeline.plan import plan
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
 from seq2seq.pipeline.seeds import train_seeds
+from seq2seq.pipeline.teachers import train_with_teachers
 from seq2seq.pipeline.train import train
 from seq2seq.pipeline.workers import Workers, train_on_ray
 
@@ -24,4 +25,5 @@ __all__ = [
     "train",
     "train_on_ray",
     "train_seeds",
+    "train_with_teachers",
 ]

@@ -1,0 +1,234 @@
+"""A model that learns from others: teachers, text that they translate, and the student that reads it.
+
+It owns the order and what each stage gets; every stage is another file's and goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from seq2seq import bundle, config, distillation, release
+from seq2seq.bundle import Bundle
+from seq2seq.pipeline.budget import AS_USUAL, Before
+from seq2seq.pipeline.run import Files, Run, check_folder, replace
+from seq2seq.pipeline.seeds import train_seeds
+from seq2seq.pipeline.train import train
+from seq2seq.translator import Translator
+from seq2seq.translator.checks import UNUSABLE
+
+DRAWS, MOST = 4, 400_000
+"""How many new sources are drawn for each target line, of a small corpus; and about how many at most."""
+DRAWN = {"temperature": 1.0, "top_k": 10}
+"""How: freely, but not from what label smoothing leaves to every piece of the vocabulary."""
+N_BEST = 5
+LONGER = 1.5
+"""The student sees so many times as many pairs as a teacher."""
+DROPOUT = 2 / 3
+"""Its share of the teachers' dropout: it has more text, and no lines to learn by heart."""
+MOVING_AVERAGE = 0.999
+
+Say = Callable[[str], None]
+
+
+def train_with_teachers(
+    files: Files,
+    output: Path,
+    teachers: int,
+    *,
+    settings: Mapping[str, Any],
+    provenance: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    before: Before = AS_USUAL,
+    say: Say = print,
+) -> Bundle:
+    """Trains a translator on what an ensemble says, about the text and about text that is drawn for it.
+
+    1. Networks that differ in their seed, in `output/teachers`, and one that translates back, in `output/back`.
+    2. For every target line some new sources are drawn from the one that translates back.
+    3. The ensemble translates sources old and new; of the old ones that of its five best which is nearest to the text.
+    4. The student, of the size of one teacher, learns from these and from the text. It has the teachers' own validation
+       and test sets.
+
+    On the text itself a teacher is sure of what it has learned by heart, and so tells a student little more than the
+    text does. On new sources it shows what it makes of the language.
+
+    Arguments:
+        teachers: how many.
+        files, settings, provenance, before, say: as for `train`; the settings are the teachers'.
+        resume: go on where it was stopped, whatever stopped it.
+
+    Raises:
+        PipelineError: `output` is in use, or there is nothing to resume.
+        Interrupted: SIGINT or SIGTERM came; the message says how to go on.
+        Whatever `train` raises.
+
+    Source: Kim and Rush 2016, "Sequence-level knowledge distillation"; Nguyen et al. 2020, "Data diversification";
+    Beyer et al. 2022, "Knowledge distillation: a good teacher is patient and consistent".
+    """
+    check_folder(output, resume)
+    seed = config.build(dict(settings)).training.seed
+    training = {name: value for name, value in settings.get("training", {}).items() if name != "seed"}
+    models = train_seeds(
+        files,
+        output / "teachers",
+        range(seed, seed + teachers),
+        settings={**settings, "training": training},
+        resume=(output / "teachers").exists(),
+        before=before,
+        say=say,
+    )
+    taught = Taught(Run(output / "teachers" / f"seed-{seed}"))
+    say("a network that translates back")
+    back = _trained(taught.back(), output / "back", taught.mirrored(), say)
+    text = Text(output / "text", taught, say)
+    corpora = text.translated(_together(models, output / "ensemble", say), text.drawn(back))
+    say("the student")
+    return _trained(taught.student(corpora), output, taught.studied(corpora), say, provenance)
+
+
+class Taught:
+    """What the teachers were trained on, and what follows from it for others."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.config = config.build(config.load(run.config))
+        self.languages = self.config.source_language, self.config.target_language
+
+    def text(self, side: int) -> list[str]:
+        """The training text in the source language, 0, or the target language, 1."""
+        return self.run.text("train", self.languages[side])
+
+    def back(self) -> Files:
+        """The text the other way round."""
+        return self._files(self._file("train", 1), self._file("train", 0), sides=(1, 0))
+
+    def mirrored(self) -> dict[str, Any]:
+        """The settings of the network that translates back."""
+        settings = self._settings()
+        settings["source_language"], settings["target_language"] = self.languages[::-1]
+        return settings
+
+    def student(self, corpora: Sequence[tuple[Path, Path]]) -> Files:
+        """What the student reads and is judged on."""
+        return self._files(*corpora[0], sides=(0, 1), more=tuple(corpora[1:]))
+
+    def studied(self, corpora: Sequence[tuple[Path, Path]]) -> dict[str, Any]:
+        """The settings of the student."""
+        pairs = sum(_count(source) for source, _ in corpora)
+        settings = self._settings()
+        for name in ("embedding_dropout", "dropout", "readout_dropout", "word_dropout"):
+            settings["model"][name] = round(DROPOUT * settings["model"][name], 3)
+        training = settings["training"]
+        training["epochs"] = max(2, round(LONGER * training["epochs"] * len(self.text(0)) / pairs))
+        training["moving_average"] = training["moving_average"] or MOVING_AVERAGE
+        training["r_drop"] = 0.0
+        return settings
+
+    def _settings(self) -> dict[str, Any]:
+        settings = msgspec.to_builtins(self.config)
+        held_out = {name: settings["corpus"][name] * self._file(name, 0).exists() for name in ("valid", "test")}
+        settings["corpus"] |= {"weights": (), **held_out}
+        settings["training"]["guided_attention"] = 0.0
+        return settings
+
+    def _files(
+        self, source: Path, target: Path, *, sides: tuple[int, int], more: tuple[tuple[Path, Path], ...] = ()
+    ) -> Files:
+        """Text to train on, with the held-out sets."""
+        held_out = [self._file(name, side) for name in ("valid", "test") for side in sides]
+        valid_source, valid_target, test_source, test_target = (path if path.exists() else None for path in held_out)
+        return Files(source, target, valid_source, valid_target, test_source, test_target, more=more)
+
+    def _file(self, name: str, side: int) -> Path:
+        return self.run.data / f"{name}.{self.languages[side]}"
+
+
+class Text:
+    """The text that the student reads, in a folder of its own."""
+
+    def __init__(self, folder: Path, taught: Taught, say: Say) -> None:
+        self._folder, self._taught, self._say = folder, taught, say
+
+    def drawn(self, back: Bundle) -> Path:
+        """New sources, drawn for each target line; a whole file or none."""
+        path = self._folder / f"drawn.{self._taught.languages[0]}"
+        if path.exists():
+            return path
+        targets = self._taught.text(1)
+        draws = max(1, min(DRAWS, MOST // len(targets)))
+        self._say(f"drawing {draws * len(targets):,} new sources")
+        translator = Translator.load(back.path)
+        lines = [line for draw in range(1, draws + 1) for line in self._draw(translator, targets, draw)]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        replace(path, "".join(f"{line}\n" for line in lines).encode())
+        return path
+
+    def translated(self, ensemble: Bundle, drawn: Path) -> list[tuple[Path, Path]]:
+        """The text and the new sources as the ensemble translates them; the text itself follows on the first."""
+        own = list(zip(self._taught.text(0), self._taught.text(1), strict=True))
+        new = [(line, "") for line in drawn.read_text(encoding="utf-8").split("\n")[:-1]]
+        return [self._distilled(ensemble, "own", own), self._distilled(ensemble, "new", new)]
+
+    @staticmethod
+    def _draw(translator: Translator, targets: Sequence[str], seed: int) -> Iterator[str]:
+        search = msgspec.structs.replace(translator.config.search, **DRAWN, seed=seed)
+        for translation in translator.stream(targets, search=search):
+            if translation.text.strip() and not UNUSABLE & set(translation.flags):
+                yield translation.text
+
+    def _distilled(self, ensemble: Bundle, name: str, pairs: list[tuple[str, str]]) -> tuple[Path, Path]:
+        folder, own = self._folder / name, name == "own"
+        source, target = (folder / f"train.{language}" for language in self._taught.languages)
+        if source.exists() and target.exists():
+            return source, target
+        self._say(f"the teachers translate {len(pairs):,} sentences")
+        translator = Translator.load(ensemble.path)
+        search = translator.config.search
+        made = distillation.distill(
+            translator,
+            lambda: iter(pairs),
+            folder,
+            search=msgspec.structs.replace(search, n_best=N_BEST, beam=max(N_BEST, search.beam)) if own else search,
+            identity={"model": ensemble.digest, "text": name},
+            keep_original=own,
+            progress=_tenths(len(pairs), self._say),
+        )
+        return made.source, made.target
+
+
+def _trained(
+    files: Files, folder: Path, settings: Mapping[str, Any], say: Say, provenance: Mapping[str, Any] | None = None
+) -> Bundle:
+    """A run that is begun, goes on or is finished already."""
+    run = Run(folder)
+    if (run.model / bundle.MANIFEST).exists():
+        return bundle.load(run.model)
+    folder.mkdir(parents=True, exist_ok=True)
+    made = train(
+        files, folder, settings=settings, provenance=provenance, resume=True, before=Before(preflight=False), say=say
+    )
+    return made or bundle.load(run.model)
+
+
+def _together(models: Sequence[Bundle], path: Path, say: Say) -> Bundle:
+    return bundle.load(path) if (path / bundle.MANIFEST).exists() else release.ensemble(models, path, say=say)
+
+
+def _count(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
+
+
+def _tenths(total: int, say: Say) -> Callable[[int], None]:
+    """Says how much is done, ten times."""
+    step = max(1, total // 10)
+
+    def progress(done: int) -> None:
+        if done % step == 0:
+            say(f"  {done:,} of {total:,}")
+
+    return progress

@@ -1,0 +1,202 @@
+"""Teachers and their student: what each stage gets, that stages are not repeated, and the whole at a tiny size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from seq2seq import bundle, config, distillation, pipeline
+from seq2seq.cli import run as command
+from seq2seq.pipeline import teachers
+from seq2seq.pipeline.run import Files, PipelineError, Run
+from seq2seq.translator import Candidate, Translation
+
+LANGUAGES = {"source_language": "en", "target_language": "de"}
+LINES = [f"line {number}" for number in range(20)]
+
+
+class Drawer:
+    """Translates by adding the number of the draw; what ends in 7 is empty, what ends in 8 loops."""
+
+    config = config.build(LANGUAGES)
+
+    def stream(self, lines, *, search):
+        for line in lines:
+            text = "" if line.endswith("7") else f"{line} again {search.seed}"
+            flags = ("repeats",) if line.endswith("8") else ()
+            best = Candidate(text, 0.0, 0.0, (), True)
+            yield Translation(line, text, 0.0, (best,), (), (), "stand-in", flags)
+
+
+@pytest.fixture
+def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stand-ins for trainings and translations; `calls` tells which there were, and with what."""
+    calls: list[tuple[str, Any, Any]] = []
+    settings = {"model": {"dropout": 0.3, "word_dropout": 0.1}, "training": {"epochs": 20, "r_drop": 5.0, "seed": 4}}
+
+    def made(folder: Path) -> bundle.Bundle:
+        return bundle.write(folder, config=config.build(LANGUAGES), files={"a": b"1"}, provenance={}, scores=[])
+
+    def train_seeds(files, output, seeds, *, settings, resume, **rest):
+        calls.append(("teachers", list(seeds), resume))
+        run = Run(output / f"seed-{seeds[0]}")
+        if not run.config.exists():
+            run.data.mkdir(parents=True)
+            for name in ("train", "valid", "test"):
+                (run.data / f"{name}.en").write_text("".join(f"{name} {line}\n" for line in LINES))
+                (run.data / f"{name}.de").write_text("".join(f"{name} Zeile {n}\n" for n in range(20)))
+            seeded = {**settings, **LANGUAGES, "training": {**settings["training"], "seed": seeds[0]}}
+            run.config.write_text(config.dump(config.build(seeded)))
+        return [made(output / f"seed-{seed}" / "model") for seed in seeds]
+
+    def train(files, folder, *, settings, provenance, resume, before, say):
+        calls.append((folder.name, files, settings))
+        return made(folder / "model")
+
+    def distill(translator, pairs, folder, *, search, identity, keep_original, progress):
+        calls.append((folder.name, list(pairs()), search))
+        folder.mkdir(parents=True)
+        paths = folder / "train.en", folder / "train.de"
+        for path in paths:
+            path.write_text("".join("x\n" for _ in pairs()) * (2 if keep_original else 1))
+        return distillation.Distilled(*paths, {})
+
+    monkeypatch.setattr(teachers, "train_seeds", train_seeds)
+    monkeypatch.setattr(teachers, "train", train)
+    monkeypatch.setattr(teachers.distillation, "distill", distill)
+    monkeypatch.setattr(teachers.release, "ensemble", lambda models, path, say: made(path))
+    monkeypatch.setattr(teachers.Translator, "load", staticmethod(lambda path: Drawer()))
+    output = tmp_path / "out"
+
+    def go(**more: Any) -> bundle.Bundle:
+        return pipeline.train_with_teachers(
+            Files(Path("a.en"), Path("a.de")), output, 2, settings={**LANGUAGES, **settings}, say=lambda _: None, **more
+        )
+
+    return SimpleNamespace(calls=calls, go=go, output=output, settings=settings)
+
+
+class TestStages:
+    def test_their_order(self, staged):
+        made = staged.go()
+        assert [name for name, *_ in staged.calls] == ["teachers", "back", "own", "new", "out"]
+        assert made.path == staged.output / "model"
+        assert staged.calls[0][1] == [4, 5]
+
+    def test_the_one_that_translates_back_reads_everything_the_other_way_round(self, staged):
+        staged.go()
+        _, files, settings = staged.calls[1]
+        assert (files.source.name, files.target.name) == ("train.de", "train.en")
+        assert (files.valid_source.name, files.valid_target.name) == ("valid.de", "valid.en")
+        assert (files.test_source.name, files.test_target.name) == ("test.de", "test.en")
+        assert (settings["source_language"], settings["target_language"]) == ("de", "en")
+        assert config.build(settings).model.dropout == 0.3
+
+    def test_sources_are_drawn_for_every_target_and_the_useless_ones_left_out(self, staged):
+        staged.go()
+        drawn = (staged.output / "text" / "drawn.en").read_text().splitlines()
+        kept = [n for n in range(20) if n % 10 not in (7, 8)]
+        assert drawn == [f"train Zeile {n} again {draw}" for draw in (1, 2, 3, 4) for n in kept]
+        assert staged.calls[3][1] == [(line, "") for line in drawn]
+
+    def test_the_best_of_five_counts_where_there_is_a_reference(self, staged):
+        staged.go()
+        (_, own, wide), (_, _, usual) = staged.calls[2:4]
+        assert own[3] == ("train line 3", "train Zeile 3")
+        assert (wide.n_best, usual.n_best) == (5, 1)
+
+    def test_the_student_reads_all_and_is_judged_on_the_teachers_sets(self, staged):
+        staged.go()
+        _, files, settings = staged.calls[4]
+        assert (files.source.parent.name, files.more[0][0].parent.name) == ("own", "new")
+        assert (files.valid_source.name, files.test_target.name) == ("valid.en", "test.de")
+        student = config.build(settings)
+        assert (student.model.dropout, student.model.word_dropout) == (0.2, 0.067)
+        assert (student.training.r_drop, student.training.moving_average) == (0.0, 0.999)
+        assert student.training.epochs == round(1.5 * 20 * 20 / (40 + 64))
+        assert student.training.seed == 4
+
+    def test_what_is_done_is_not_done_again(self, staged):
+        staged.go()
+        with pytest.raises(PipelineError, match="A new run needs a new folder"):
+            staged.go()
+        staged.calls.clear()
+        staged.go(resume=True)
+        assert [name for name, *_ in staged.calls] == ["teachers"]  # which looks, and finds its models
+        assert staged.calls[0][2] is True
+
+    def test_it_goes_on_with_the_stage_that_was_stopped(self, staged):
+        staged.go()
+        (staged.output / "model" / "manifest.json").unlink()
+        (staged.output / "text" / "new" / "train.de").unlink()
+        (staged.output / "text" / "new" / "train.en").unlink()
+        (staged.output / "text" / "new").rmdir()
+        (staged.output / "model" / "a").unlink()
+        staged.calls.clear()
+        staged.go(resume=True)
+        assert [name for name, *_ in staged.calls] == ["teachers", "new", "out"]
+
+    def test_a_large_corpus_gets_fewer_draws(self, staged, monkeypatch):
+        monkeypatch.setattr(teachers, "MOST", 45)
+        staged.go()
+        assert {line[-1] for line in (staged.output / "text" / "drawn.en").read_text().splitlines()} == {"1", "2"}
+
+    def test_without_a_test_set_none_is_split_off(self, staged):
+        staged.go()
+        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"))
+        for language in ("en", "de"):
+            (taught.run.data / f"test.{language}").unlink()
+        assert taught.back().test_source is None
+        assert config.build(taught.mirrored()).corpus.test == 0
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--seeds", "1,2"],
+        ["--dry-run"],
+        ["--budget", "1h"],
+        ["--gpus", "2"],
+        ["--init-from", "x"],
+        ["--ray-workers", "2"],
+    ],
+    ids=lambda flags: flags[0],
+)
+def test_what_teachers_do_not_go_with(tmp_path, capsys, flags):
+    argv = ["train", "--source", "a.en", "--target", "a.de", "--output", str(tmp_path / "out"), "--teachers", "2"]
+    assert command([*argv, *flags]) == 2
+    assert flags[0] in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_whole_at_a_tiny_size_stopped_and_resumed(tmp_path, capsys, monkeypatch):
+    digits = [" ".join(str((n * k) % 10) for k in range(1, 6)) for n in range(300)]
+    (tmp_path / "a.en").write_text("".join(f"{line} {n % 7}\n" for n, line in enumerate(digits)))
+    (tmp_path / "a.de").write_text("".join(f"{line[::-1]} {n % 7}\n" for n, line in enumerate(digits)))
+    settings = ("model.embedding=16", "model.units=16", "model.decoder_layers=1", "training.epochs=1", "corpus.test=10")
+    argv = ["train", "--source", str(tmp_path / "a.en"), "--target", str(tmp_path / "a.de"), "--teachers", "2"]
+    argv += ["--output", str(tmp_path / "out"), "--no-preflight", *(p for each in settings for p in ("--set", each))]
+    ensemble = teachers.release.ensemble
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(teachers.release, "ensemble", killed)
+    assert command(argv) == 130
+    monkeypatch.setattr(teachers.release, "ensemble", ensemble)
+    capsys.readouterr()
+    assert command([*argv, "--resume"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'out' / 'model'}\n"
+    made = bundle.load(tmp_path / "out")
+    assert made.config.training.moving_average == 0.999
+    assert len({bundle.load(tmp_path / "out" / "teachers" / f"seed-{seed}").digest for seed in (1, 2)}) == 2
+    assert bundle.load(tmp_path / "out" / "back").source_language == "de"
+    assert len(bundle.load(tmp_path / "out" / "ensemble").members) == 2
+    lines = (tmp_path / "out" / "data" / "valid.en").read_text()
+    assert lines == (tmp_path / "out" / "teachers" / "seed-1" / "data" / "valid.en").read_text()
