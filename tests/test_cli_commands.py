@@ -330,17 +330,43 @@ class TestEvaluate:
 
 
 class TestExport:
-    def test_a_bundle_goes_in_and_a_path_comes_out(self, run, stand_in, monkeypatch):
+    @pytest.fixture
+    def seen(self, stand_in, monkeypatch):
         seen = []
 
-        def export(model, form, output):
-            seen.append((model, form, output))
+        def export(model, form, output, **rest):
+            seen.append((form, output, rest))
             return output
 
-        monkeypatch.setattr(bundle, "load", lambda path: f"bundle of {path}")
+        monkeypatch.setattr(bundle, "load", lambda path: SimpleNamespace(source_language="de-AT"))
         stand_in("export", export=export)
+        return seen
+
+    def test_a_bundle_goes_in_and_a_path_comes_out(self, run, seen):
         assert run("export", "m", "--format", "saved_model_ids", "--output", "o") == (0, "o\n", "")
-        assert seen == [("bundle of m", "saved_model_ids", Path("o"))]
+        [(form, output, rest)] = seen
+        assert (form, output) == ("saved_model_ids", Path("o"))
+        assert rest["sentences"][0] == "Wo ist der nächste Bahnhof?"
+        assert (rest["precision"], rest["references"], rest["origin"]) == ("", [], "examples")
+
+    def test_a_test_set_takes_the_place_of_our_sentences(self, run, seen, text):
+        sources, references = text("mine.en", "a", "b"), text("mine.de", "c", "d")
+        flags = ("--source", sources, "--reference", references, "--precision", "float16")
+        assert run("export", "m", "--format", "litert", "--output", "o", *flags)[0] == 0
+        assert seen[0][2] == {
+            "precision": "float16",
+            "sentences": ["a", "b"],
+            "references": ["c", "d"],
+            "origin": "mine.en",
+        }
+
+    def test_flags_that_do_nothing_are_refused(self, run, seen, text):
+        code, _, err = run("export", "m", "--format", "litert", "--output", "o", "--reference", text("r", "a"))
+        assert (code, seen) == (2, [])
+        assert "--reference needs --source. Received: --reference alone" in err
+        code, _, err = run("export", "m", "--format", "model", "--output", "o", "--precision", "int8")
+        assert (code, seen) == (2, [])
+        assert "--precision is for --format litert. Received: --precision int8 for model" in err
 
     def test_the_form_must_be_named(self, run):
         code, _, err = run("export", "m", "--output", "o")

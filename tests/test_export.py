@@ -169,7 +169,7 @@ def test_saved_model_of_text_can_do_all_that_the_search_can(model, lines, librar
 
 @pytest.mark.slow
 def test_litert_float_equals_the_library(model, ids, library, tmp_path):
-    folder = export.export(model, "litert", tmp_path / "out")
+    folder = export.export(model, "litert", tmp_path / "out", precision="float32")
     engine = engines.LiteRTEngine((folder / "model.tflite").read_bytes())
     assert engine.name == "litert-float32"
     for found, expected in zip(engine.translate(ids, model.config.search), library, strict=True):

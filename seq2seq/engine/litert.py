@@ -54,11 +54,11 @@ class LiteRTEngine:
         kinds = {tensor["dtype"] for tensor in self._idle[self._threads][0].interpreter.get_tensor_details()}
         signatures = self._idle[self._threads][0].interpreter.get_signature_list()
         self._inputs = {name: frozenset(each["inputs"]) for name, each in signatures.items()}
-        self._name = f"litert-{'int8' if np.int8 in kinds else 'float32'}"
+        self._name = f"litert-{next((kind for kind in ('int8', 'float16') if np.dtype(kind).type in kinds), 'float32')}"
 
     @property
     def name(self) -> str:
-        """ "litert-int8" or "litert-float32"."""
+        """ "litert-int8", "litert-float16" or "litert-float32", for its weights."""
         return self._name
 
     def translate(

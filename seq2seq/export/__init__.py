@@ -85,7 +85,8 @@ def export(
         raise ExportError(f"An export must go to a new or empty folder. Received: {output}")
     sample = certificate.sample(bundle, sentences, references, origin)
     order = Order(bundle, form, precision or PRECISIONS[0], sample)
-    partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
+    place = Path(os.path.abspath(output))
+    partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         FORMS[form](order, partial)
@@ -159,7 +160,10 @@ def _saved_model_ids(order: Order, folder: Path) -> None:
         "translate": (graph.translate, inference.TRANSLATE),
         "constrained": (graph.constrained, inference.CONSTRAINED),
         "explain": (graph.explain, inference.EXPLAIN),
-        "serving_default": (with_defaults(graph, order.bundle.config.search), {"source": inference.TRANSLATE["source"]}),
+        "serving_default": (
+            with_defaults(graph, order.bundle.config.search),
+            {"source": inference.TRANSLATE["source"]},
+        ),
     } | ({"gradient": (graph.gradient, inference.GRADIENT)} if graph.gradient else {})
     graph.guarded = [Guarded(function, specs, pieces) for function, specs in asked.values()]
     _save(graph, folder, **{name: each.call for name, each in zip(asked, graph.guarded, strict=True)})

@@ -13,10 +13,11 @@ import tensorflow as tf
 from seq2seq import inference
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
+from seq2seq.engine import MAX_SOURCE
+from seq2seq.export import limits
+from seq2seq.export.certificate import ExportError
 from seq2seq.inference import CONSTRAINED, Inference
-from seq2seq.tokenizer import EOS
-
-MAX_SOURCE = 256
+from seq2seq.tokenizer import EOS, Tokenizer
 
 SEARCH = {
     "text": tf.TensorSpec((None,), tf.string, "text"),
@@ -29,13 +30,12 @@ SEARCH = {
 } | {name: spec for name, spec in CONSTRAINED.items() if spec.shape == (1,)}
 """Inputs of the signature `search`: see `TextInference`."""
 
-
-class ExportError(ValueError):
-    """An export cannot be written."""
+EXPLAIN = {name: SEARCH[name] for name in ("text", "n_best")}
+"""Inputs of the signature `explain`."""
 
 
 class TextInference(tf.Module):
-    """The tokenizers and the inference graph, with two ways to ask.
+    """The tokenizers and the inference graph, with three ways to ask.
 
     translate_text, the model's own search settings:
         text: sentences, (B,), to translation: strings (B,); score (B,); finished: 0 where the length limit cut, (B,).
@@ -48,7 +48,13 @@ class TextInference(tf.Module):
             on the place in the batch too; the others, (1,) each, as in `config.SearchConfig`.
         Returns translations: strings (B, N), best first, N being `n_best`; scores, log_probs, finished (B, N).
 
-    A sentence of more than 256 pieces is an error of the call, never cut.
+    explain_text, the `n_best` and how the best came about, (B, S) and (B, T) being padded with "" and 0:
+        text: (B,); n_best: at least the model's own beam is searched, (1,).
+        Returns translations (B, N), scores, log_probs, finished as above; source_pieces (B, S) and target_pieces
+        (B, T), end of sentence included; attention (B, T, S); piece_log_probs (B, T).
+
+    A sentence of more than 256 pieces, no sentence at all, or one of the other `limits` is an error of the call;
+    nothing is cut.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -58,9 +64,13 @@ class TextInference(tf.Module):
         source, target = bundle.tokenizers
         self.source, self.target = (_tokenizer(bundle.read(name)) for name in (source, target))
         self._own = bundle.config.search
+        tokenizers = [Tokenizer(bundle.read(name)) for name in (source, target)]
+        self._sizes = (len(tokenizers[0]), len(tokenizers[1]))
+        self._names = [tf.constant(each.pieces(range(len(each)))) for each in tokenizers]
         self._translate = with_defaults(self.inference, self._own)
         self.translate_text = tf.function(self._translate_text, input_signature=[SEARCH["text"]])
         self.search_text = tf.function(self._search_text, input_signature=list(SEARCH.values()))
+        self.explain_text = tf.function(self._explain_text, input_signature=list(EXPLAIN.values()))
 
     def _translate_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         found = self._translate(self._pieces(text))
@@ -75,7 +85,7 @@ class TextInference(tf.Module):
         text, seed = wanted.pop("text"), wanted.pop("seed")
         source = self._pieces(text)
         rows, best = tf.shape(source)[0], wanted["n_best"][0]
-        usual = limits(source, self._own)
+        usual = longest_of(source, self._own)
         longest = tf.where(wanted["max_length"] > 0, wanted["max_length"], usual)
         drawn = tf.where(wanted["temperature"][0] > 0, best, wanted["beam"][0])
         shape = tf.stack([tf.reduce_max(longest), rows * drawn])
@@ -91,19 +101,41 @@ class TextInference(tf.Module):
             "forbidden": self._phrases(wanted["forbidden"], left=True),
             "uniform": tf.random.stateless_uniform(shape, tf.stack([seed[0], 0])),
         }
+        inputs = limits.checked(inputs, self._sizes)
         found = self.inference.constrained(*(inputs[name] for name in CONSTRAINED))
         kept = {name: found[name][:, :best] for name in ("scores", "log_probs", "finished")}
         return {"translations": self._said(text, found["tokens"][:, :best]), **kept}
 
+    def _explain_text(self, text: tf.Tensor, n_best: tf.Tensor) -> dict[str, tf.Tensor]:
+        source = self._pieces(text)
+        beam = tf.maximum(n_best, self._own.beam)
+        with tf.control_dependencies(limits.search(source, beam, n_best)):
+            found = with_defaults(self.inference, self._own)(source, beam, n_best)
+        best, length = found["tokens"][:, 0], found["lengths"][:, 0]
+        best = best[:, : tf.reduce_max(length)]
+        told = self.inference.explain(source, best, tf.zeros(tf.shape(source)), tf.constant([1]))
+        said = tf.cast(tf.sequence_mask(length, tf.shape(best)[1]), tf.float32)
+        kept = {name: found[name] for name in ("scores", "log_probs", "finished")}
+        return {
+            "translations": self._said(text, found["tokens"]),
+            "source_pieces": _named(source, self._names[0]),
+            "target_pieces": _named(best, self._names[1]),
+            "attention": told["attention"] * tf.expand_dims(said, 2),
+            "piece_log_probs": told["log_probs"] * said,
+            **kept,
+        }
+
     def _pieces(self, text: tf.Tensor) -> tf.Tensor:
         """Sentences (B,) to ids with EOS, padded, (B, S)."""
-        pieces = self.source.tokenize(text)
+        with tf.control_dependencies(limits.rows(text)):
+            pieces = self.source.tokenize(text)
         longest = tf.reduce_max(tf.concat([[0], pieces.row_lengths()], axis=0))
-        tf.debugging.assert_less_equal(
+        least = tf.debugging.assert_less_equal(
             longest, tf.constant(MAX_SOURCE, longest.dtype), f"A sentence must have at most {MAX_SOURCE} pieces"
         )
         ends = tf.fill(tf.stack([pieces.nrows(), 1]), EOS)
-        return tf.concat([pieces, ends], axis=1).to_tensor(0)
+        with tf.control_dependencies([least]):
+            return tf.concat([pieces, ends], axis=1).to_tensor(0)
 
     def _said(self, text: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
         """Hypotheses (B, N, T) as strings (B, N); nothing is said of a blank sentence (B,)."""
@@ -123,22 +155,32 @@ class TextInference(tf.Module):
         return tf.reshape(padded, tf.concat([tf.shape(phrases), [-1]], axis=0))
 
 
-def limits(source: tf.Tensor, search: SearchConfig) -> tf.Tensor:
+def longest_of(source: tf.Tensor, search: SearchConfig) -> tf.Tensor:
     """The most pieces of each translation, (B,), of sources (B, S)."""
     lengths = tf.reduce_sum(tf.cast(tf.not_equal(source, 0), tf.int32), axis=1)
     by_source = tf.cast(search.max_ratio * tf.cast(lengths, tf.float32), tf.int32) + 10
     return tf.fill(tf.shape(lengths), search.max_length) if search.max_length else by_source
 
 
-def with_defaults(graph: Inference, search: SearchConfig) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """The translate function with everything but the source as the model's configuration has it."""
+def with_defaults(graph: Inference, search: SearchConfig) -> Callable[..., dict[str, tf.Tensor]]:
+    """The translate function with everything but the source as the model's configuration has it.
 
-    def translate(source: tf.Tensor) -> dict[str, tf.Tensor]:
+    It may be given a beam and an n_best, (1,) each, in the place of the model's own.
+    """
+
+    def translate(source: tf.Tensor, *chosen: tf.Tensor) -> dict[str, tf.Tensor]:
+        beam, n_best = chosen or map(tf.constant, ([search.beam], [min(search.n_best, search.beam)]))
         settings = (search.length_penalty, search.word_reward, search.coverage_penalty)
-        numbers = ([search.beam], [search.n_best], *([value] for value in settings))
-        return graph.translate(source, limits(source, search), *map(tf.constant, numbers))
+        return graph.translate(
+            source, longest_of(source, search), beam, n_best, *(tf.constant([value]) for value in settings)
+        )
 
     return translate
+
+
+def _named(ids: tf.Tensor, names: tf.Tensor) -> tf.Tensor:
+    """The pieces of ids, padding being "". A look-up in a table, for `id_to_string` ends the process at a wrong id."""
+    return tf.where(tf.equal(ids, 0), "", tf.gather(names, ids))
 
 
 def _wide(ids: tf.Tensor, least: int) -> tf.Tensor:
