@@ -41,8 +41,8 @@ QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVN
 EXPORT = """
 import sys
 from seq2seq import bundle, export
-for form in ("litert", "saved_model_ids"):
-    export.export(bundle.load(sys.argv[1]), form, f"{sys.argv[2]}/{form}")
+for form, precision in (("litert", "float32"), ("saved_model_ids", "")):
+    export.export(bundle.load(sys.argv[1]), form, f"{sys.argv[2]}/{form}", precision=precision)
 """
 
 
