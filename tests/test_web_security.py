@@ -180,6 +180,16 @@ class TestRates:
             assert door.get("/v1/models", headers={"x-forwarded-for": f"10.0.0.1, {address}"}).status_code == 200
         assert door.get("/v1/models", headers={"x-forwarded-for": "198.51.100.3"}).status_code == third
 
+    def test_what_a_proxy_says_reaches_the_page_only_where_there_is_one(self) -> None:
+        async def named(scope: dict, receive: Callable, send: Callable) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            found = [value for name, value in scope["headers"] if b"forwarded" in name]
+            await send({"type": "http.response.body", "body": b",".join(found)})
+
+        said = {"x-forwarded-host": "evil.example", "forwarded": "for=1.2.3.4"}
+        assert client(named).get("/", headers=said).text == ""
+        assert client(named, proxy=True).get("/", headers=said).text == "evil.example,for=1.2.3.4"
+
     def test_who_guesses_tokens_is_held_to_it_everywhere(self) -> None:
         door = client(rate=2, keys=Keys([TOKEN]))
         wrong = [door.get("/metrics", headers={"authorization": f"Bearer {k}"}).status_code for k in range(3)]

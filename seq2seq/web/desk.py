@@ -92,7 +92,10 @@ class Desk:
         done = self.translator(list(texts), search=search, terms=terms)
         self._metrics.translating.observe(time.perf_counter() - started, self._name)
         self._metrics.texts.add(len(done), self._name)
-        self._metrics.sentences.add(sum(max(1, len(each.sentences)) for each in done), self._name)
+        sentences = [part for each in done for part in each.sentences or (each,)]
+        self._metrics.sentences.add(len(sentences), self._name)
+        best = (part.hypotheses[0] for part in sentences if part.hypotheses)
+        self._metrics.pieces.add(sum(len(each.pieces) for each in best), self._name)
         self._metrics.characters.add(sum(map(len, texts)), self._name)
         return done
 

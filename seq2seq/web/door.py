@@ -46,9 +46,10 @@ class Door:
 
     1. A request has an id: the `x-request-id` that came with it, if it is well formed, else a new one.
     2. A server for this machine alone is asked under a name of this machine, so that no other site's name leads here.
-    3. Who asks too often is told when to come again.
-    4. Where there are tokens, who brings none is told so; a browser that asks for the page gets a form for it.
-    5. Every answer has the headers of `headers.COMMON`, or its own instead.
+    3. What a proxy says of a client counts only where there is one.
+    4. Who asks too often is told when to come again.
+    5. Where there are tokens, who brings none is told so; a browser that asks for the page gets a form for it.
+    6. Every answer has the headers of `headers.COMMON`, or its own instead.
 
     Arguments:
         application: what is behind the door.
@@ -67,6 +68,9 @@ class Door:
             await self._application(scope, receive, send)
         if scope["type"] != "http":
             return
+        if not self._rules.proxy:
+            said = [pair for pair in scope["headers"] if not pair[0].startswith((b"x-forwarded-", b"forwarded"))]
+            scope = {**scope, "headers": said}
         record = journal.Record(Headers(scope=scope).get("x-request-id", ""), scope["method"], scope["path"])
 
         async def received() -> Message:

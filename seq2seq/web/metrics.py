@@ -101,6 +101,7 @@ class Metrics:
         self.texts = Number("seq2seq_texts_total", "counter", "Texts translated.", ("model",))
         self.sentences = Number("seq2seq_sentences_total", "counter", "Sentences translated.", ("model",))
         self.characters = Number("seq2seq_characters_total", "counter", "Characters of them.", ("model",))
+        self.pieces = Number("seq2seq_pieces_total", "counter", "Pieces of the translations.", ("model",))
         self.remembered = Number("seq2seq_corrections_total", "counter", "Corrections remembered.")
         self.waiting = Number("seq2seq_queue", "gauge", "Wishes that wait or are under way.")
         self.seconds = Histogram("seq2seq_seconds", "Seconds from request to answer.", ("path",))
