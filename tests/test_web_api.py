@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import re
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ from web_server import Server, running
 from seq2seq.explanation import Explanation
 from seq2seq.translation_memory import TranslationMemory
 from seq2seq.web import answers, api, dropped, forms, limits, service
+from seq2seq.web.desk import WORKERS
 from seq2seq.web.metrics import Histogram, Metrics, Number
 from seq2seq.web.shelf import Model, NotLoaded, Shelf, UnknownModel, models, single
 
@@ -566,6 +568,42 @@ class TestServer:
         with ThreadPoolExecutor(20) as threads:
             answers = list(threads.map(lambda _: server.get("/v1/translate", b'{"text": "the key"}')[0], range(60)))
         assert answers == [200] * 60
+
+    def test_more_than_it_can_take_are_answered_or_told_to_come_again(self, server: Server) -> None:
+        with ThreadPoolExecutor(100) as threads:
+            codes = list(threads.map(lambda _: server.get("/v1/translate", b'{"text": "slowly"}')[0], range(120)))
+        assert set(codes) == {200, 503} and codes.count(200) >= api.MAX_WAITING
+        assert server.get("/v1/translate", b'{"text": "the key"}')[0] == 200
+
+    def test_nobody_gets_what_is_anothers(self, server: Server) -> None:
+        def session(mark: int) -> bool:
+            for turn in range(4):
+                text = f"mark{mark}x{turn} is the key"
+                status, body = server.get("/v1/translate", json.dumps({"text": [text, "the key"]}).encode())
+                if status != 200 or re.findall(r"mark\d+x\d+", body) != [f"mark{mark}x{turn}"] * body.count("mark"):
+                    return False
+            return True
+
+        with ThreadPoolExecutor(50) as threads:
+            assert all(threads.map(session, range(50)))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+    def test_a_stop_answers_or_refuses_all_that_are_in_flight(self) -> None:
+        server = Server()
+        try:
+            ready(server)
+            with ThreadPoolExecutor(20) as threads:
+                going = [threads.submit(server.get, "/v1/translate", b'{"text": "the key slowly"}') for _ in range(20)]
+                begun = 0
+                while begun < WORKERS:
+                    begun += server.process.stderr.readline().count("translating slowly")
+                server.process.send_signal(signal.SIGTERM)
+                answers = [each.result(timeout=service.GRACE) for each in going]
+            assert [status for status, _ in answers if status not in (200, 503)] == []
+            assert sum(status == 200 for status, _ in answers) >= WORKERS
+            assert server.stop() == 0
+        finally:
+            server.process.kill()
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
     def test_a_stop_lets_what_is_in_flight_finish(self) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 GRACE = 20
 """Seconds that requests in flight may take to finish after the signal to stop."""
+KEEP = 75
+"""Seconds that a connection may be idle: longer than proxies keep one, so that none asks on one that is closing."""
 EVERYWHERE = ("0.0.0.0", "::", "")
 
 
@@ -171,6 +173,7 @@ def _answer(listener: socket.socket, room: Callable[..., Room], rules: Rules, **
                 access_log=False,
                 proxy_headers=False,  # whose word counts is decided in `rates`
                 server_header=False,
+                timeout_keep_alive=KEEP,
                 timeout_graceful_shutdown=GRACE,
             )
         )
