@@ -24,7 +24,7 @@ import numpy as np
 from seq2seq import __version__, evaluation
 from seq2seq.bundle import MANIFEST, Bundle
 from seq2seq.engine import MAX_SOURCE, Hypothesis, TensorFlowEngine
-from seq2seq.export import checker
+from seq2seq.export import checker, warmup
 from seq2seq.export.faces import FACES, GRAPH, Call, Face, plain_search
 from seq2seq.tokenizer import SPECIALS, Tokenizer
 
@@ -125,6 +125,7 @@ def content(bundle: Bundle, folder: Path, face: Face, compared: Sample) -> bytes
             "largest_score_difference": apart,
         },
         **_against_float32(bundle, face, compared, [hypothesis.ids for hypothesis in best]),
+        **({"warm_up_requests": requests} if (requests := warmup.count(folder)) else {}),
     }
     if compared.references:
         texts = [face.text(words, tokenizer) for words in said[: compared.given]]

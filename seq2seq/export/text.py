@@ -115,9 +115,9 @@ class TextInference(tf.Module):
         best = best[:, : tf.reduce_max(length)]
         told = self.inference.explain(source, best, tf.zeros(tf.shape(source)), tf.constant([1]))
         said = tf.cast(tf.sequence_mask(length, tf.shape(best)[1]), tf.float32)
-        kept = {name: found[name] for name in ("scores", "log_probs", "finished")}
+        kept = {name: found[name][:, : n_best[0]] for name in ("scores", "log_probs", "finished")}
         return {
-            "translations": self._said(text, found["tokens"]),
+            "translations": self._said(text, found["tokens"][:, : n_best[0]]),
             "source_pieces": _named(source, self._names[0]),
             "target_pieces": _named(best, self._names[1]),
             "attention": told["attention"] * tf.expand_dims(said, 2),

@@ -38,6 +38,12 @@ def write(folder: Path, name: str, requests: Sequence[Request]) -> None:
             file.write(_log(name, signature, inputs))
 
 
+def count(folder: Path) -> int:
+    """How many requests a folder holds."""
+    place = folder / PLACE
+    return sum(1 for _ in tf.data.TFRecordDataset(str(place))) if place.exists() else 0
+
+
 def _log(name: str, signature: str, inputs: Mapping[str, Any]) -> bytes:
     spec = _field(_NAME, name.encode()) + _field(_SIGNATURE, signature.encode())
     request = _field(_MODEL_SPEC, spec)
