@@ -18,6 +18,7 @@ from seq2seq.web import words
 pytestmark = pytest.mark.slow
 expect = playwright.expect
 AXE = Path(os.environ.get("AXE") or "node_modules/axe-core/axe.min.js")
+PANELS = ("attention", "confidence", "memory", "beam", "whatif", "influence")
 WIDTH = {"width": 1280, "height": 900}
 
 
@@ -387,12 +388,17 @@ class TestEverybody:
             visit.page.locator("#dark").click()
         visit.page.wait_for_timeout(500)  # colours fade
         visit.page.evaluate(AXE.read_text())
-        found = visit.page.evaluate("axe.run('.app', { resultTypes: ['violations'] })")
-        serious = [
-            (each["id"], [(node["target"], node["failureSummary"]) for node in each["nodes"]])
-            for each in found["violations"]
-            if each["impact"] in ("serious", "critical")
-        ]
+        serious = []
+        for key in PANELS:
+            visit.page.locator(f"#tab-{key}").click()
+            visit.page.locator(f"#studio-panel[data-open={key}] .body:not([aria-busy]) > *").first.wait_for()
+            found = visit.page.evaluate("axe.run('.app', { resultTypes: ['violations'] })")
+            serious += [
+                (key, each["id"], [(node["target"], node["failureSummary"]) for node in each["nodes"]])
+                for each in found["violations"]
+                if each["impact"] in ("serious", "critical")
+            ]
+        visit.page.locator("#tab-attention").click()
         if dark:
             visit.page.locator("#dark").click()
         visit.page.locator("#files li button").click()
