@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import web_standin
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("fastapi", reason="the extra `app` is not installed")
 
@@ -450,8 +452,56 @@ class TestServer:
         assert {"/readyz", "/v1/models", "/metrics"} <= {line["path"] for line in lines}
         assert TOKEN not in server.error
 
-    def test_a_file_of_tokens_that_is_none_is_one_sentence(self, root: Path, tmp_path: Path) -> None:
-        server = Server(str(root / "app.py"), "--token-file", str(tmp_path / "none"))
-        assert server.process.wait(60) == 1
-        server.stop()
-        assert "The tokens must be in a file that can be read." in server.error and server.error.count("\n") == 1
+    @pytest.mark.parametrize(
+        ("flags", "code", "sentence"),
+        [
+            (("--token-file", "/none"), 3, "The tokens must be in a file that can be read. Received: /none"),
+            (("--rate", "0"), 2, "The rate must be from 1 to 1,000,000 requests a minute. Received: 0"),
+            (("--timeout", "-1"), 2, "The timeout must be from 0 to 3,600 seconds. Received: -1"),
+            (("--workers", "65"), 2, "The workers must be from 1 to 64. Received: 65"),
+        ],
+    )
+    def test_what_is_outside_is_one_sentence_and_its_code(
+        self, capsys: pytest.CaptureFixture, flags: tuple[str, ...], code: int, sentence: str
+    ) -> None:
+        from seq2seq import cli
+
+        assert cli.run(["serve", *flags]) == code
+        said = capsys.readouterr().err
+        assert sentence in said and said.count("\n") == 1
+
+
+def test_a_translation_on_gradios_own_door_has_its_time_too() -> None:
+    pytest.importorskip("gradio", reason="the extra `app` is not installed")
+    from seq2seq.web import ui
+    from seq2seq.web.desk import Desk
+
+    ask = ui._endpoint(Desk(web_standin.Translator(delay=1.0)), 0.1)
+    with pytest.raises(Exception, match="The translation took too long"):
+        asyncio.run(ask("slowly"))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([b"authorization", b"cookie", b"x-forwarded-for", b"x-request-id", b"host", b"content-length"]),
+        st.binary(max_size=80) | st.sampled_from([b"Bearer " + TOKEN.encode(), f"{COOKIE}=x".encode()]),
+    ),
+    st.text(max_size=20),
+    st.booleans(),
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_head_holds_is_answered(given_headers: dict[bytes, bytes], path: str, local: bool) -> None:
+    door = Door(plain, Rules(keys=Keys([TOKEN]), rate=5, proxy=not local, local=local), Metrics())
+    scope = {"type": "http", "method": "GET", "path": f"/{path}", "headers": list(given_headers.items())}
+    said: list[dict] = []
+
+    async def send(message: dict) -> None:
+        said.append(message)
+
+    async def receive() -> dict:
+        return {"type": "http.disconnect"}
+
+    asyncio.run(door(scope, receive, send))
+    known = given_headers.get(b"authorization") == b"Bearer " + TOKEN.encode()
+    assert said[0]["status"] in ((200, 421) if known else (401, 421))
+    assert journal.GIVEN.fullmatch(dict(said[0]["headers"])[b"x-request-id"].decode())
