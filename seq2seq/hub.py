@@ -98,7 +98,8 @@ def pull(repository: str, output: str | Path, *, revision: str | None = None) ->
     output = Path(output)
     if os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
         raise HubError(f"A model must be pulled to a new or empty folder. Received: {output}")
-    partial = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
+    place = Path(os.path.abspath(output))
+    partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
     model, work = partial / "model", partial / "work"
     try:
         model.mkdir(parents=True)
@@ -109,7 +110,7 @@ def pull(repository: str, output: str | Path, *, revision: str | None = None) ->
             output.rmdir()
         os.replace(model, output)
     except OSError as error:
-        raise HubError(f"A model must be writable whole. Received: {output} ({error.strerror})") from None
+        raise HubError(f"A model must be writable whole. Received: {output} ({error.strerror or error})") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Pulled(output, commit)
@@ -121,10 +122,9 @@ def _download(api: Any, repository: str, revision: str | None, model: Path, work
     sizes = {each.rfilename: each.size for each in info.siblings or ()}
 
     def fetch(name: str) -> Path:
-        """A plain file: a link, such as the client's cache is made of, is followed."""
+        """A plain file, whatever the client made: its cache is of links, which a model folder must not hold."""
         place = api.hf_hub_download(repository, name, revision=info.sha, local_dir=work)
-        os.replace(os.path.realpath(place), model / name)
-        return model / name
+        return shutil.copyfile(place, model / name)
 
     if not 0 < (sizes.get(MANIFEST) or 0) <= _LARGEST_MANIFEST:
         raise HubError(f"A repository must hold a model folder, with {MANIFEST}. Received: {repository}")
