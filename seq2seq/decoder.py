@@ -5,7 +5,7 @@ It owns how target pieces become scores of the next piece; it does not know how 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -117,7 +117,7 @@ class Decoder(keras.layers.Layer):
         context, weights = self.attention(a, memory)
         states = [first]
         for layer, before in zip(self.cells[1:], state[1:], strict=True):
-            x = self.dropout(tf.concat([a, context], axis=-1), training=training)
+            x = self.dropout(beside(a, context), training=training)
             b, after = lstm.run(layer, x, state=before, training=training)
             a = a + b if self.residual else b
             states.append(after)
@@ -130,8 +130,8 @@ class Decoder(keras.layers.Layer):
 
     def logits(self, a: tf.Tensor, context: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Top layer and context, (N, T, D) each, to scores, (N, T, V)."""
-        y = self.readout(self.readout_dropout(tf.concat([a, context], axis=-1), training=training))
-        table = tf.cast(tf.convert_to_tensor(self.output_embedding.embeddings), y.dtype)
+        y = self.readout(self.readout_dropout(beside(a, context), training=training))
+        table = tf.cast(known(self.output_embedding.embeddings), y.dtype)
         flat = tf.matmul(tf.reshape(y, (-1, y.shape[-1])), table, transpose_b=True)
         scores = tf.cast(flat, tf.float32) + self.bias
         return (
@@ -146,6 +146,16 @@ class Decoder(keras.layers.Layer):
         a = traces[0].h
         context, _ = self.attention(a, memory)
         for layer, before in zip(self.cells[1:], state[1:], strict=True):
-            traces.append(lstm.trace(layer, tf.concat([a, context], axis=-1), state=before))
+            traces.append(lstm.trace(layer, beside(a, context), state=before))
             a = a + traces[-1].h if self.residual else traces[-1].h
         return traces
+
+
+def beside(a: tf.Tensor, context: tf.Tensor) -> tf.Tensor:
+    """Side by side along the last axis, which has its number here: in a loop, converters do not know -1."""
+    return tf.concat([a, context], axis=a.shape.rank - 1)
+
+
+def known(table: Any) -> tf.Tensor:
+    """A table whose shape is said again: in a loop, converters do not know it, and lose that it is transposed."""
+    return tf.ensure_shape(tf.convert_to_tensor(table), table.shape)
