@@ -214,8 +214,18 @@ class TestServer:
             assert server.stop() == 0
         assert "Traceback" not in server.error
 
-    def test_a_model_that_does_not_load_is_one_sentence_and_its_code(self, root: Path, tmp_path: Path) -> None:
-        server = Server(str(root / "app.py"), str(tmp_path), "--workers", "2")
+    def test_a_model_that_does_not_load_is_one_sentence_and_its_code_and_a_browser_was_told(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "browser").write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/told\n')
+        (tmp_path / "browser").chmod(0o755)
+        monkeypatch.setenv("BROWSER", str(tmp_path / "browser"))
+        server = Server(str(root / "app.py"), str(tmp_path), "--workers", "2", "--open")
         assert server.process.wait(60) == 4
+        for _ in range(100):
+            if (tmp_path / "told").exists():
+                break
+            time.sleep(0.1)
+        assert (tmp_path / "told").read_text() == f"{server.url}\n"
         server.stop()
         assert server.error.count("\n") == 2 and "must hold manifest.json" in server.error

@@ -13,10 +13,10 @@ import ipaddress
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
-import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,7 +137,8 @@ def run(
         url = _url(host, listener.getsockname()[1])
         print(f"Listening on {url} (Ctrl-C stops it)", file=sys.stderr, flush=True)
         if open_browser:
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+            # No thread, for workers are forks of this process.
+            subprocess.Popen([sys.executable, "-m", "webbrowser", url], stdout=subprocess.DEVNULL)
         if rules.workers == 1:
             _answer(listener, room, rules)
             return
