@@ -2,10 +2,10 @@
 
     python benchmarks/page.py
 
-The app is started in a process of its own with the model that ships. Three figures, each beside what it should be: seconds
-from the start of the process to the first translation on the screen; milliseconds from a key press at the end of a
-sentence of 20 words to its new translation; milliseconds to draw each panel for a sentence of about 60 pieces. The command
-ends with 1 where a figure is beyond its limit.
+The app is started in a process of its own with the model that ships. Three figures, each beside what it should be:
+seconds from the start of the process to the first translation on the screen; milliseconds from a key press at the end
+of a sentence of 20 words to its new translation; milliseconds to draw each panel for a sentence of about 60 pieces. The
+command ends with 1 where a figure is beyond its limit.
 """
 
 from __future__ import annotations

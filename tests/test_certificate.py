@@ -94,6 +94,27 @@ def test_litert_runs_with_ai_edge_litert_alone_as_the_page_says(exported, tiny, 
 
 
 @pytest.mark.slow
+def test_onnx_says_the_same_in_onnx_runtime(exported, tiny):
+    for package in ("tf2onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    folder = exported("onnx")
+    assert {path.name for path in folder.iterdir()} == {
+        "serving_default.onnx", "explain.onnx", "tokenizer.model", "certificate.json"
+    }  # fmt: skip
+    told = json.loads((folder / "certificate.json").read_text())
+    assert (told["form"], told["precision"], told["compared"]["with"]) == ("onnx", "float32", "tensorflow-float32")
+    assert told["compared"]["same"] == told["compared"]["sentences"] == len(SENTENCES) + 4
+    assert told["versions"].keys() >= {"tf2onnx", "onnxruntime"}
+
+
+def test_onnx_without_its_packages_is_one_sentence(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(export.ExportError, match=r"ONNX needs its own packages: pip install 'seq2seq\[onnx\]'"):
+        export.export(tiny, "onnx", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
 def test_the_certificate_of_a_model_folder_is_sealed_with_it(exported, tiny, tmp_path, monkeypatch):
     graph = (exported("litert", "int8") / "model.tflite").read_bytes()
     monkeypatch.setattr(export, "converted", lambda graph_of, precision: graph)

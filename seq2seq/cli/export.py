@@ -20,12 +20,12 @@ def export(
     model: shell.Model,
     output: Annotated[Path, typer.Option("--output", help="The folder to write.")],
     form: Annotated[
-        Literal["saved_model", "saved_model_ids", "litert", "model"],
+        Literal["saved_model", "saved_model_ids", "litert", "onnx", "model"],
         typer.Option(
             "--format",
             help="saved_model: text to text, needs tensorflow-text where it runs; saved_model_ids: piece ids, core "
-            "operations alone; litert: one file for phones, browsers and small machines; model: the model folder "
-            "with its graph made again, so that an older model can do what newer ones can.",
+            "operations alone; litert: one file for phones, browsers and small machines; onnx: for ONNX Runtime; "
+            "model: the model folder with its graph made again, so that an older model can do what newer ones can.",
         ),
     ],
     precision: Annotated[

@@ -10,6 +10,7 @@ import io
 import re
 import sys
 import time
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
@@ -107,14 +108,8 @@ def train(
     if source is None and output.is_dir() and not pipeline.Run(first).config.exists():
         raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
     sets = valid_source, valid_target, test_source, test_target
-    files = pipeline.Files(
-        source or Path("-"),
-        target,
-        *sets,
-        parent=init_from,
-        more=tuple(more),
-        alignments=tuple(alignments or []),
-    )
+    links = tuple(alignments or [])
+    files = pipeline.Files(source or Path("-"), target, *sets, init_from, more=tuple(more), alignments=links)
     limit = pipeline.Budget(seconds, begun) if seconds else None
     if dry_run:
         shell.show(str(pipeline.plan(files, settings=settings, budget=limit, say=_say)), as_json=False)
@@ -122,20 +117,17 @@ def train(
     before = pipeline.Before(preflight=not no_preflight, budget=limit)
     card = {name: value for name, value in (("data", data), ("licence", licence)) if value}
     shared: dict[str, Any] = {"settings": settings, "provenance": card, "resume": resume, "before": before, "say": _say}
+    models: Sequence[Any]
     if numbers:
         models = pipeline.train_seeds(files, output, numbers, **shared)
+    elif teachers:
+        models = [pipeline.train_with_teachers(files, output, teachers, **shared)]
+    elif ray_workers:
+        models = [_train_on_ray(files, output, pipeline.Workers(ray_workers, gpus), **shared)]
+    else:
+        models = [pipeline.train(files, output, gpus=gpus, **shared)]
+    if any(models):  # on the first of several machines
         shell.show("\n".join(str(model.path) for model in models), as_json=False)
-        return
-    if teachers:
-        shell.show(pipeline.train_with_teachers(files, output, teachers, **shared).path, as_json=False)
-        return
-    model = (
-        _train_on_ray(files, output, pipeline.Workers(ray_workers, gpus), **shared)
-        if ray_workers
-        else pipeline.train(files, output, gpus=gpus, **shared)
-    )
-    if model:  # on the first of several machines
-        shell.show(model.path, as_json=False)
 
 
 def _refuse_dry(dry_run: bool, resume: bool, ray_workers: int | None) -> None:

@@ -21,7 +21,7 @@ from seq2seq import bundle as bundles
 from seq2seq import inference
 from seq2seq.bundle import Bundle
 from seq2seq.engine import batching
-from seq2seq.export import certificate, limits, warmup
+from seq2seq.export import certificate, limits, onnx, warmup
 from seq2seq.export.certificate import CERTIFICATE, ExportError, Sample
 from seq2seq.export.limits import Guarded
 from seq2seq.export.text import TextInference, with_defaults
@@ -62,8 +62,9 @@ def export(
     Args:
         bundle: the model.
         form: "saved_model" (strings in and out; what loads it needs tensorflow-text), "saved_model_ids" (piece ids
-            in and out, core operations alone), "litert" (model.tflite) or "model" (the model folder with its graph
-            made again, so that an older model can do what newer ones can).
+            in and out, core operations alone), "litert" (model.tflite), "onnx" (serving_default.onnx and explain.onnx,
+            ids too) or "model" (the model folder with its graph made again, so that an older model can do what newer
+            ones can).
         output: the folder to make; it must not exist or be empty.
         precision: of the weights of "litert", one of `PRECISIONS`; the first unless given.
         sentences: what is translated to compare; a few drawn from the vocabulary come on top.
@@ -174,6 +175,17 @@ def _saved_model_ids(order: Order, folder: Path) -> None:
     warmup.write(folder, order.bundle.name, requests)
 
 
+def _onnx(order: Order, folder: Path) -> None:
+    graph = Inference(inference.network(order.bundle))
+    folder.mkdir()
+    asked = {
+        "serving_default": (with_defaults(graph, order.bundle.config.search), [inference.TRANSLATE["source"]]),
+        "explain": (graph.explain, list(inference.EXPLAIN.values())),
+    }
+    onnx.write(folder, {name: (tf.function(function), specs) for name, (function, specs) in asked.items()})
+    _copy_tokenizers(order.bundle, folder)
+
+
 def _saved_model(order: Order, folder: Path) -> None:
     graph = TextInference(order.bundle)
     signatures = {"serving_default": graph.translate_text, "search": graph.search_text, "explain": graph.explain_text}
@@ -197,5 +209,6 @@ FORMS: dict[str, Callable[[Order, Path], None]] = {
     "saved_model": _saved_model,
     "saved_model_ids": _saved_model_ids,
     "litert": _litert,
+    "onnx": _onnx,
     "model": _model,
 }

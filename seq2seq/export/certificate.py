@@ -36,7 +36,7 @@ APART = 1e-3
 DRAWN = (1, 3, 8, 20)
 """Pieces of the sentences that are drawn from the vocabulary: languages differ, lengths must."""
 _ROWS = 8  # sentences of a call
-_PACKAGES = ("tensorflow", "tensorflow-text", "ai-edge-litert", "sentencepiece", "numpy")
+_PACKAGES = ("tensorflow", "tensorflow-text", "tf2onnx", "onnxruntime", "ai-edge-litert", "sentencepiece", "numpy")
 _SECONDS = 5  # that a sentence may take where nothing is quick, and a hundred times that to begin
 
 

@@ -23,7 +23,7 @@ Call = Callable[[str, Mapping[str, Any]], Mapping[str, np.ndarray]]
 
 def main(folder: Path, calls: Path, answers: Path) -> None:
     """Makes every call and writes the outputs that it asks for."""
-    call = _litert(folder / GRAPH) if (folder / GRAPH).exists() else _saved_model(folder)
+    call = next(call for file, call in CALLS.items() if (folder / file).exists())(folder)
     told = []
     for asked in json.loads(calls.read_text(encoding="utf-8")):
         outputs = call(asked["signature"], asked["inputs"])
@@ -37,11 +37,11 @@ def without(*packages: str) -> None:
         sys.modules[name] = None  # type: ignore[assignment]
 
 
-def _litert(file: Path) -> Call:
+def _litert(folder: Path) -> Call:
     without("tensorflow", "keras")
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(file))
+    interpreter = Interpreter(model_path=str(folder / GRAPH))
 
     def call(signature: str, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
         runner = interpreter.get_signature_runner(signature)
@@ -50,6 +50,22 @@ def _litert(file: Path) -> Call:
         if "max_length" in arrays:  # LiteRT 2.3 makes room for a larger input during its first step, too late for it
             runner(**arrays | {"max_length": np.ones_like(arrays["max_length"])})
         return runner(**arrays)
+
+    return call
+
+
+def _onnx(folder: Path) -> Call:
+    without("tensorflow", "keras")
+    from onnxruntime import InferenceSession
+
+    sessions = {file.stem: InferenceSession(str(file)) for file in folder.glob("*.onnx")}
+    kinds = {"tensor(int32)": np.int32, "tensor(float)": np.float32}
+
+    def call(signature: str, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
+        session = sessions[signature]
+        names = [output.name for output in session.get_outputs()]
+        arrays = {each.name: np.array(inputs[each.name], kinds[each.type]) for each in session.get_inputs()}
+        return dict(zip(names, session.run(None, arrays), strict=True))
 
     return call
 
@@ -68,6 +84,10 @@ def _saved_model(folder: Path) -> Call:
         return {name: value.numpy() for name, value in function(**tensors).items()}
 
     return call
+
+
+CALLS = {GRAPH: _litert, "serving_default.onnx": _onnx, "saved_model.pb": _saved_model}
+"""By a file that is there: what calls the export."""
 
 
 def _plain(array: np.ndarray) -> Any:

@@ -5,6 +5,7 @@ It knows the names of their inputs and outputs; it does not know where they run.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,10 @@ def _saved_model_ids(bundle: Bundle, folder: Path, precision: str) -> Face:
     return Face("saved_model_ids", "float32", engine, "ids", translate, _read_ids, _explain_ids)
 
 
+def _onnx(bundle: Bundle, folder: Path, precision: str) -> Face:
+    return dataclasses.replace(_saved_model_ids(bundle, folder, precision), form="onnx")
+
+
 def _saved_model(bundle: Bundle, folder: Path, precision: str) -> Face:
     def translate(texts: Sequence[str], _: Sequence[list[int]]) -> Call:
         return _call("serving_default", {"text": list(texts)}, "translation", "score")
@@ -127,6 +132,7 @@ FACES: dict[str, Callable[[Bundle, Path, str], Face]] = {
     "saved_model": _saved_model,
     "saved_model_ids": _saved_model_ids,
     "litert": _litert,
+    "onnx": _onnx,
     "model": _model,
 }
 """By form: of a model, the folder of its export, and the precision."""
