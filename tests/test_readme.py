@@ -49,12 +49,14 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """python, make, pip, serve, train or command."""
+        """python, make, pip, hub, serve, train or command."""
         if self.language == "python":
             return "python"
         program, verb = shlex.split(self.text)[:2]
         if program in ("make", "pip"):
             return program
+        if verb in ("push", "pull"):
+            return "hub"
         return verb if program == "seq2seq" and verb in ("train", "serve") else "command"
 
 
@@ -68,7 +70,7 @@ def steps() -> Iterator[Step]:
 
 
 STEPS = list(steps())
-CHECKED = [step for step in STEPS if step.kind in ("make", "pip")]
+CHECKED = [step for step in STEPS if step.kind in ("make", "pip", "hub")]
 RUN = [step for step in STEPS if step not in CHECKED]
 
 
@@ -169,8 +171,11 @@ def test_a_step_runs(step: Step, followed: dict[Step, str | None]) -> None:
 
 
 @pytest.mark.parametrize("step", CHECKED, ids=title)
-def test_what_sets_up_an_environment_has_its_target(step: Step) -> None:
+def test_what_sets_up_an_environment_or_needs_a_network_has_its_target(step: Step) -> None:
     words = shlex.split(step.text)
+    if step.kind == "hub":
+        assert {word for word in words if word.startswith("--")} <= commands()[words[1]]
+        return
     if step.kind == "make":
         assert re.search(rf"^{re.escape(words[1])}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         return

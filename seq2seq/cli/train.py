@@ -109,7 +109,7 @@ def train(
         raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
     sets = valid_source, valid_target, test_source, test_target
     links = tuple(alignments or [])
-    files = pipeline.Files(source or Path("-"), target, *sets, init_from, more=tuple(more), alignments=links)
+    files = pipeline.Files(source or Path("-"), target, *sets, parent=init_from, more=tuple(more), alignments=links)
     limit = pipeline.Budget(seconds, begun) if seconds else None
     if dry_run:
         shell.show(str(pipeline.plan(files, settings=settings, budget=limit, say=_say)), as_json=False)
