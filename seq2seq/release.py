@@ -93,20 +93,13 @@ def calibrate(model: Bundle, tests: Mapping[str, Pair], path: Path, *, say: Call
     translator = Translator.load(model.path)
     sure = _fitted([_evidence(translator(list(sources)), references) for sources, references in tests.values()])
     say(_verdict(sure))
-    files: dict[str, bytes | Path] = {name: model.file(name) for name in model.files}
     if model.members:
         words = card.write_ensemble(model.config, model.provenance, model.scores, model.members, sure)
     else:
         words = card.write(model.config, model.provenance, model.scores, sure)
-    return bundle.write(
-        path,
-        config=model.config,
-        files=files | _said(words, sure),
-        provenance=model.provenance,
-        scores=model.scores,
-        members=model.members,
-        calibration=sure,
-    )
+    contents = model.contents()
+    contents["files"] |= _said(words, sure)
+    return bundle.write(path, **contents | {"calibration": sure})
 
 
 def ensemble(

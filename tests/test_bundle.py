@@ -9,10 +9,10 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sealing import change
 
 from seq2seq import bundle
 from seq2seq.bundle import BundleError, SaveError
@@ -34,16 +34,6 @@ def write(path: Path, files: dict[str, bytes | Path] | None = None) -> bundle.Bu
 def folder(tmp_path: Path) -> Path:
     write(tmp_path / "model")
     return tmp_path / "model"
-
-
-def change(folder: Path, edit: Callable[[dict], None]) -> None:
-    """Edits the manifest the way a program that knows the seal would."""
-    place = folder / "manifest.json"
-    content = json.loads(place.read_text(encoding="utf-8"))
-    edit(content)
-    content["digest"] = "0" * 64
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    place.write_text(text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest(), 1), encoding="utf-8")
 
 
 def changed(content: bytes, position: int) -> bytes:

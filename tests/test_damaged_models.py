@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import random
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import scripted
+from sealing import change
 
 from seq2seq import cli
 
@@ -83,16 +83,6 @@ def add(folder: Path, dice: random.Random) -> None:
     (folder / name).write_text(f"open({str(folder / 'ran')!r}, 'w')\nraise SystemExit(3)\n", encoding="utf-8")
 
 
-def _seal(folder: Path, edit: Callable[[dict], None]) -> None:
-    """Edits the manifest the way a program that knows the seal would."""
-    place = folder / "manifest.json"
-    content = json.loads(place.read_text(encoding="utf-8"))
-    edit(content)
-    content["digest"] = "0" * 64
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    place.write_text(text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest(), 1), encoding="utf-8")
-
-
 def lie(folder: Path, dice: random.Random) -> None:
     """A sealed manifest with a setting or a field that cannot be."""
 
@@ -106,7 +96,7 @@ def lie(folder: Path, dice: random.Random) -> None:
             section[key] = dice.choice(HUGE)
             return
 
-    _seal(folder, edit)
+    change(folder, edit)
 
 
 def forge(folder: Path, dice: random.Random) -> None:
@@ -119,7 +109,7 @@ def forge(folder: Path, dice: random.Random) -> None:
             content["files"][name] = {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
 
     with contextlib.suppress(ValueError):  # the manifest itself may be what was damaged
-        _seal(folder, edit)
+        change(folder, edit)
 
 
 DAMAGES: tuple[Damage, ...] = (flip, shorten, lengthen, swap, remove, link, nest, add, lie)

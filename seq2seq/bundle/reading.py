@@ -105,6 +105,17 @@ class Bundle:
             self._compare(name, size, digest)
         return path
 
+    def contents(self) -> dict[str, Any]:
+        """What `write` takes to write the same folder again; every file has been checked."""
+        return {
+            "config": self.config,
+            "files": {name: self.file(name) for name in self.files},
+            "provenance": self.provenance,
+            "scores": self.scores,
+            "members": self.members,
+            "calibration": self.calibration,
+        }
+
     def verify(self) -> None:
         """Checks the digest of every file that has not been opened yet."""
         for name in self.files:

@@ -143,15 +143,10 @@ def _model(order: Order, folder: Path) -> None:
 
 def _folder(bundle: Bundle, instead: dict[str, bytes]) -> dict[str, Any]:
     """What `bundle.write` takes, with some of the files in the place of the model's own."""
-    files: dict[str, bytes | Path] = {name: bundle.file(name) for name in bundle.files if name != CERTIFICATE}
-    return {
-        "config": bundle.config,
-        "files": files | instead,
-        "provenance": bundle.provenance,
-        "scores": bundle.scores,
-        "members": bundle.members,
-        "calibration": bundle.calibration,
-    }
+    contents = bundle.contents()
+    contents["files"].pop(CERTIFICATE, None)
+    contents["files"] |= instead
+    return contents
 
 
 def _saved_model_ids(order: Order, folder: Path) -> None:

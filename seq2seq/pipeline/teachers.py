@@ -123,7 +123,7 @@ class Taught:
         for name in ("embedding_dropout", "dropout", "readout_dropout", "word_dropout"):
             settings["model"][name] = round(DROPOUT * settings["model"][name], 3)
         training = settings["training"]
-        training["epochs"] = max(2, round(LONGER * training["epochs"] * len(self.text(0)) / pairs))
+        training["epochs"] = max(2, round(LONGER * training["epochs"] * _count(self._file("train", 0)) / pairs))
         training["moving_average"] = training["moving_average"] or MOVING_AVERAGE
         training["r_drop"] = 0.0
         return settings

@@ -50,9 +50,12 @@
       state.model.loaded = true;
       settle({ answer, translation: first.text, said: note, warnings: warnings(first.warnings) });
       note = "";
-      past.stands({ source: state.text, target: first.text, source_language: answer.source_language, target_language: answer.target_language, model: answer.model, origin: first.origin });
+      stands(answer, first.origin);
       shown.give(looked(answer));
     }
+
+    // The text and its translation, as they are now, may become an entry of the session.
+    const stands = ({ source_language, target_language, model }, origin) => past.stands({ source: state.text, target: state.translation, source_language, target_language, model, origin });
 
     const warnings = (all) => (all.length > 3 ? [...all.slice(0, 3), t("And {count} more of this kind.", { count: all.length - 3 })] : all);
 
@@ -115,7 +118,7 @@
     function take(was, now) {
       state.translation = state.translation.replace(was, () => now);
       state.said = t("Taken over.");
-      past.stands({ source: state.text, target: state.translation, source_language: state.model.source_language, target_language: state.model.target_language, model: state.model.name, origin: "model" });
+      stands(state.answer, "model");
       desk.show();
     }
 
