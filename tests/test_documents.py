@@ -440,6 +440,35 @@ class TestArchives:
         assert re.search("<w:hyperlink><w:r><w:rPr><w:u/></w:rPr><w:t[^>]*>den<", done)
         assert done.count("<w:hyperlink>") == done.count("<w:bookmarkStart/>") == 1
 
+    @pytest.mark.parametrize("suffix", [".docx", ".odt", ".epub"])
+    def test_what_xml_cannot_hold_is_left_out_and_nothing_else(self, tmp_path: Path, suffix: str) -> None:
+        class Odd(Words):
+            def _words(self, text: str) -> str:
+                return super()._words(text).replace("Sch", "S\x0bc\x00h\ufffe")
+
+        name = {".docx": "word/document.xml", ".odt": "content.xml", ".epub": "a.xhtml"}[suffix]
+        run = "<w:r><w:t>the </w:t></w:r><w:r><w:rPr><w:b/></w:rPr><w:t>key</w:t></w:r>"
+        content = {
+            ".docx": f'<w:p xmlns:w="{W}">{run}</w:p>',
+            ".odt": '<t:p xmlns:t="urn:oasis:names:tc:opendocument:xmlns:text:1.0">the <t:span>key</t:span></t:p>',
+            ".epub": "<p>the <b>key</b></p>",
+        }[suffix]
+        source, target = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+        with zipfile.ZipFile(source, "w") as archive:
+            archive.writestr("mimetype", "a")
+            archive.writestr(name, content)
+        documents.translate(Odd(), source, target)
+        with zipfile.ZipFile(target) as archive:
+            done = archive.read(name).decode()
+        assert re.sub("<[^>]*>", "", done) == "der Schlüssel"
+        assert re.findall(r"<[\w/:]+", done) == re.findall(r"<[\w/:]+", content)
+
+    def test_a_line_break_as_excel_writes_it_is_one(self, tmp_path: Path) -> None:
+        space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        strings = f'<sst xmlns="{space}"><si><t>the key_x000D_\nyou</t></si></sst>'
+        done = self.member(tmp_path, ".xlsx", "xl/sharedStrings.xml", xl__sharedStrings_xml=strings)
+        assert done == strings.replace("the key", "der Schlüssel").replace("you", "Sie")
+
     def test_excel_keeps_the_heads_of_tables(self, tmp_path: Path) -> None:
         space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
         strings = "<si><t>the key</t></si><si><t>you</t></si><si><r><t>a </t></r><r><t>key</t></r></si>"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from seq2seq.documents.inline import Token, nest, render
-from seq2seq.documents.units import Element, Node, Part, Unit, has_words, hold, reflow, text_of
+from seq2seq.documents.units import Element, Node, Part, Unit, has_words, hold, reflow, text_of, writable
 
 _INLINE = (
     "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr q s samp small span strike"
@@ -155,4 +155,4 @@ def _flat(nodes: Sequence[Node]) -> tuple[Node, ...]:
 
 
 def _escape(text: str) -> str:
-    return html.escape(text, quote=False).replace("\u00a0", "&nbsp;")
+    return html.escape(writable(text), quote=False).replace("\u00a0", "&nbsp;")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.documents.units import Atom, DocumentError, Element, Node, Unit, has_words, merged, text_of
+from seq2seq.documents.units import Atom, DocumentError, Element, Node, Unit, has_words, merged, text_of, writable
 
 SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
@@ -88,7 +88,19 @@ def unit(nodes: tuple[Node, ...], put: Callable[[tuple[Node, ...]], None]) -> It
     if has_words(text_of(nodes)):
 
         def write(translated: tuple[Node, ...]) -> str:
-            put(translated)
+            put(_writable(translated))
             return ""
 
         yield Unit(nodes, write)
+
+
+def _writable(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Before anything of the tree is taken away: lxml refuses the text that XML cannot hold."""
+    return tuple(
+        writable(node)
+        if isinstance(node, str)
+        else Element(node.payload, _writable(node.children))
+        if isinstance(node, Element)
+        else node
+        for node in nodes
+    )

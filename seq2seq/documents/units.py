@@ -5,6 +5,7 @@ It owns the tree of text and markup; it knows no file format and no translator.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,18 @@ def is_plain(nodes: Sequence[Node]) -> bool:
 def plain(write: Callable[[str], str]) -> Callable[[tuple[Node, ...]], str]:
     """A `write` for units without markup."""
     return lambda nodes: write(text_of(nodes))
+
+
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def writable(text: str) -> str:
+    """The text without characters that XML cannot hold, which a network may say.
+
+    >>> writable("a\\x0bb\\x00")
+    'ab'
+    """
+    return _UNWRITABLE.sub("", text)
 
 
 def merged(nodes: Sequence[Node]) -> tuple[Node, ...]:

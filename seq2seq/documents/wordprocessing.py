@@ -21,6 +21,8 @@ _ENDS = {"pPr", "endParaRPr", "rPh", "phoneticPr", "fld", "br", "del", "moveFrom
 _DROPPED = {"proofErr", "lastRenderedPageBreak"}
 """Remarks about words that will be gone."""
 _OFFICE = ("wordprocessingml", "drawingml", "spreadsheetml")
+_RETURN = "_x000D_"
+"""How Excel writes the first half of a line break."""
 _TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
 
 
@@ -51,7 +53,7 @@ def office(tree: Any, kept: Collection[str] = ()) -> Iterator[Unit]:
         text = element.find("{*}t")
         if local(element) != "p" and text is not None:
             if (text.text or "") not in kept:
-                yield from unit((text.text or "",), _setter(text))
+                yield from unit((_read(text),), _setter(text))
             continue
         for group in _groups(element):
             yield from _sentence(group)
@@ -112,7 +114,7 @@ def _texts(child: Any) -> Iterator[Any]:
 
 def _sentence(group: Sequence[Any]) -> Iterator[Unit]:
     if len(group) == 1 and local(group[0]) == "t":
-        yield from unit((group[0].text or "",), _setter(group[0]))
+        yield from unit((_read(group[0]),), _setter(group[0]))
         return
     base = _base(group)
     nodes = _nodes(group, base)
@@ -188,7 +190,7 @@ def _format(run: Any) -> bytes:
 
 
 def _text(run: Any) -> str:
-    return run.find("{*}t").text or ""
+    return _read(run.find("{*}t"))
 
 
 def _with_text(run: Any, text: str) -> Any:
@@ -197,22 +199,20 @@ def _with_text(run: Any, text: str) -> Any:
     for child in list(made):
         if local(child) in _DROPPED:
             made.remove(child)
-    target = made.find("{*}t")
-    target.text = text
-    _keep_space(target)
+    _write(made.find("{*}t"), text)
     return made
 
 
 def _setter(element: Any) -> Callable[[tuple[Node, ...]], None]:
-    def put(nodes: tuple[Node, ...]) -> None:
-        element.text = text_of(nodes)
-        _keep_space(element)
-
-    return put
+    return lambda nodes: _write(element, text_of(nodes))
 
 
-def _keep_space(element: Any) -> None:
-    """Word and Excel drop white space at the ends without it; PowerPoint knows no such attribute."""
-    text = element.text or ""
+def _read(element: Any) -> str:
+    return (element.text or "").replace(_RETURN, "\r")
+
+
+def _write(element: Any, text: str) -> None:
+    """Word and Excel drop white space at the ends if they are not told; PowerPoint knows no such attribute."""
+    element.text = text.replace("\r", _RETURN)
     if text != text.strip() and "drawingml" not in namespace(element):
         element.set(SPACE, "preserve")
