@@ -236,6 +236,18 @@ class TestRelease:
         assert made.provenance["pairs"] == 3
         assert bundle.load(model).calibration is None
 
+    def test_the_certificate_of_the_graph_goes_on_to_hold(self, model, tmp_path):
+        pytest.importorskip("tensorflow")
+        from seq2seq.export import certificate
+
+        promised = certificate.files(model)
+        old = bundle.load(model).contents()
+        old["files"]["certificate.json"] = json.dumps({"files": promised}).encode()
+        bundle.write(model, **old)
+        made = release.calibrate(bundle.load(model), {"a": (self.LINES, self.LINES)}, tmp_path / "new", say=print)
+        assert set(promised) == {"model.tflite"}
+        assert json.loads(made.read("certificate.json"))["files"] == certificate.files(made.path)
+
     def test_of_two_sets_the_first_is_fitted_and_the_last_judged(self, model, tmp_path):
         tests = {"valid": (self.LINES, self.LINES), "test": (self.LINES[:150], self.LINES[:150])}
         made = release.calibrate(bundle.load(model), tests, tmp_path / "new", say=lambda _: None)

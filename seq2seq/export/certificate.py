@@ -35,6 +35,8 @@ APART = 1e-3
 """Most that an attention weight or a score may differ, and what a large score may for its size: float16 rounds more."""
 DRAWN = (1, 3, 8, 20)
 """Pieces of the sentences that are drawn from the vocabulary: languages differ, lengths must."""
+_WORDS = ("README.md", "reliability.svg")
+"""What is said about a model: it was not compared, and is written anew when more is known."""
 _ROWS = 8  # sentences of a call
 _PACKAGES = ("tensorflow", "tensorflow-text", "tf2onnx", "onnxruntime", "ai-edge-litert", "sentencepiece", "numpy")
 _SECONDS = 5  # that a sentence may take where nothing is quick, and a hundred times that to begin
@@ -112,7 +114,7 @@ def content(bundle: Bundle, folder: Path, face: Face, compared: Sample) -> bytes
         "form": face.form,
         "precision": face.precision,
         "model": {"name": bundle.name, "digest": bundle.digest},
-        "files": _files(folder),
+        "files": files(folder),
         "versions": _versions(),
         "compared": {
             "with": face.engine.name,
@@ -205,9 +207,10 @@ def _asked(folder: Path, calls: list[Call]) -> list[dict[str, Any]]:
         return json.loads(answers.read_text(encoding="utf-8"))
 
 
-def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and digest of every file, by its place in the folder; a manifest has a seal of its own."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, CERTIFICATE))
+def files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and digest of every file that runs, by its place in the folder; a manifest has a seal of its own."""
+    left_out = (MANIFEST, CERTIFICATE, *_WORDS)
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in left_out)
     return {
         path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": _digest(path.read_bytes())}
         for path in found
