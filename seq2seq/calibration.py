@@ -27,6 +27,10 @@ class CalibrationError(ValueError):
     """There is not enough text to calibrate on."""
 
 
+class NotMeasuredError(ValueError):
+    """A model is to be as sure as somebody wants, and nobody has measured how sure it may be."""
+
+
 class Bin(msgspec.Struct, frozen=True):
     """The translations whose confidence lies in one tenth of the scale."""
 
@@ -69,6 +73,19 @@ class Calibration(msgspec.Struct, frozen=True):
         """
         total = sum(each.sentences for each in self.bins)
         return sum(abs(each.confidence - each.right) * each.sentences for each in self.bins) / total if total else None
+
+
+def check(calibration: Calibration | None, model: object) -> None:
+    """Refuses to judge translations by a confidence that a model does not have.
+
+    Raises:
+        NotMeasuredError: it was never measured.
+    """
+    if calibration is None:
+        raise NotMeasuredError(
+            "A least confidence needs a model whose confidence was measured: seq2seq calibrate does. "
+            f"Received: {model}, of which it was not"
+        )
 
 
 def fit(log_probs: Sequence[float], chrf: Sequence[float]) -> Calibration:

@@ -151,7 +151,7 @@ class TestTranslation:
     def test_a_model_that_was_not_measured_cannot_abstain(self, tmp_path, capsys):
         model = scripted.write(tmp_path / "model")
         assert cli.run(["translate", str(model), "--min-confidence", "0.5", "--input", __file__]) == 2
-        assert "--min-confidence needs a model whose confidence was measured" in capsys.readouterr().err
+        assert "A least confidence needs a model whose confidence was measured" in capsys.readouterr().err
 
     def test_documents_have_no_lines_to_leave_empty(self, tmp_path, capsys):
         argv = ["translate", "model", "--file", __file__, "--output", str(tmp_path / "out"), "--min-confidence", "0"]

@@ -60,7 +60,7 @@ ROWS = {
     "release": "config bundle calibration card evaluation report translator inference export",
     "documents": "translator",
     "translation_memory": "",
-    "web": "bundle translator explanation documents translation_memory",
+    "web": "bundle calibration translator explanation documents translation_memory",
 }
 TABLE = {noun: set(row.split()) for noun, row in ROWS.items()}
 TABLE["pipeline"] = set(TABLE) - {"documents", "translation_memory", "web"}  # text to finished model folder in one call

@@ -18,15 +18,16 @@ from seq2seq.cli.shell import app
 @app.command()
 def calibrate(
     model: shell.Model,
-    source: Annotated[Path, typer.Option("--source", help="Text that it was not trained on, one sentence a line.")],
-    reference: Annotated[Path, typer.Option("--reference", help="Its translations, line by line.")],
+    source: shell.Source,
+    reference: shell.Reference,
     output: Annotated[
         Path | None, typer.Option("--output", help="A new model folder. Default: the model itself is renewed.")
     ] = None,
 ) -> None:
-    """Measure how often a model is right when it is so sure. Text of the kind it will translate; prints the folder.
+    """Measure how often a model is right when it is so sure. Prints the folder.
 
-    One half of the lines is fitted, the other one tells by how much confidence is off; the model card shows it.
+    Give text of the kind that it will translate and was not trained on. One half of the lines is fitted, the other one
+    tells by how much confidence is off; the model card shows it.
     """
     pair = evaluate.pairs(source, reference)
     import sacrebleu  # noqa: F401 - before the work: where it is missing, that must not cost a test set's time

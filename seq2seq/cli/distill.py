@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @app.command()
 def distill(
     model: shell.Model,
-    source: Annotated[Path, typer.Option("--source", help="Text to translate, one sentence a line.")],
+    source: shell.Source,
     output: Annotated[Path, typer.Option("--output", help="The folder to write; the same one goes on after a stop.")],
     target: Annotated[Path | None, typer.Option("--target", help="Its own translations, line by line.")] = None,
     n_best: Annotated[

@@ -17,6 +17,7 @@ CODES = {
     "ConfigError": USAGE,
     "TermsError": USAGE,
     "RulesError": USAGE,
+    "NotMeasuredError": USAGE,
     "DataError": BAD_DATA,
     "CorpusError": BAD_DATA,
     "DocumentError": BAD_DATA,

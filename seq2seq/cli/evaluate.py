@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @app.command()
 def evaluate(
     model: shell.Model,
-    source: Annotated[Path, typer.Option("--source", help="Text to translate, one sentence a line.")],
-    reference: Annotated[Path, typer.Option("--reference", help="Its translations, line by line.")],
+    source: shell.Source,
+    reference: shell.Reference,
     against: Annotated[
         Path | None, typer.Option("--against", metavar="MODEL", help="A second model, for a paired bootstrap test.")
     ] = None,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(name="seq2seq", pretty_exceptions_enable=False, rich_markup_mode=None)
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or the run folder that holds one.")]
+Source = Annotated[Path, typer.Option("--source", help="Text to translate, one sentence a line.")]
+Reference = Annotated[Path, typer.Option("--reference", help="Its translations, line by line.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SourceLanguage = Annotated[
     str | None, typer.Option("--source-lang", metavar="LANG", help="Such as en. Default: what the files' names tell.")

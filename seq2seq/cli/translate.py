@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seq2seq.cli import documents, errors, shell, streams
-from seq2seq.cli.errors import UsageError
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
@@ -74,11 +73,10 @@ def translate(
         return
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads)
-    if min_confidence is not None and translator.calibration is None:
-        raise UsageError(
-            "--min-confidence needs a model whose confidence was measured: seq2seq calibrate does. "
-            f"Received: {model}, of which it was not"
-        )
+    if min_confidence is not None:
+        from seq2seq import calibration
+
+        calibration.check(translator.calibration, model)
     search = shell.search_config(translator, flags)
     form = _as_json if as_json else _scored if scores else _plain
     quiet = lines.interactive or (output is None and streams.stdout_is_terminal())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from fastapi import FastAPI, Query, Request
 from starlette.responses import Response
 
-from seq2seq import __version__, documents
+from seq2seq import __version__, calibration, documents
 from seq2seq.web import answers, forms, languages, limits, plain
 from seq2seq.web.answers import Busy, Guard, Missing
 from seq2seq.web.desk import Desk
@@ -99,11 +99,8 @@ class Api:
             )
         name, desk = await self._asked(form)
         note(texts=len(texts), characters=together)
-        if form.min_confidence is not None and desk.translator.calibration is None:
-            raise limits.LimitError(
-                "A least confidence needs a model whose confidence was measured: seq2seq calibrate does. "
-                f"Received: {name}, of which it was not"
-            )
+        if form.min_confidence is not None:
+            calibration.check(desk.translator.calibration, name)
         search, terms = plain.search(desk.translator.config.search, form.search, form.n_best), plain.terms(form.terms)
         started = time.perf_counter()
         translations, found = await self._do(desk, self._translated, desk, texts, search, terms)
