@@ -22,6 +22,10 @@ CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"
         ("training.label_smoothing=1", "training.label_smoothing must be float < 1.0. Received: 1"),
         ("model=3", "model must be a section of settings. Received: 3"),
         ("model.units", "An assignment must look like section.key=value. Received: 'model.units'"),
+        ("training.epochs=!!int", "training.epochs must be int. Received: '!!int'"),
+        ("training.epochs=2020-13-45", "training.epochs must be int. Received: '2020-13-45'"),
+        ("training.learning_rate=1e999", "training.learning_rate must be a finite number. Received: inf"),
+        ("training.learning_rate=nan", "training.learning_rate must be float > 0.0. Received: nan"),
         ("search.n_best=9", "n_best must be at most the beam. Received: n_best 9, beam 5"),
     ],
 )
@@ -60,6 +64,8 @@ def test_what_is_dumped_is_loaded_again(tmp_path):
     ("content", "message"),
     [
         (b"model: [1", r"A configuration must be valid YAML. Received: .*, line 1"),
+        (b"model: !!int", r"A configuration must be valid YAML. Received: .*config.yaml$"),
+        (b"model: 2020-13-45", r"A configuration must be valid YAML. Received: .*config.yaml$"),
         (b"- a\n", r"A configuration must be a mapping of sections. Received: .*, a list"),
         (b"\xff\xfe", r"A configuration must be a readable text file. Received: "),
         (b"model: {unit: 3}", r"the nearest is model.units"),

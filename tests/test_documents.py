@@ -551,6 +551,9 @@ class TestFiles:
             ("a.md", b"a\nb\xff\n", {}, r"must be in UTF-8, or .*a.md, line 2"),
             ("a.txt", b"\xff\xfea", {}, r"must be in UTF-16-LE"),
             ("a.txt", b"a", {"encoding": "klingon"}, r"must be one that Python knows. Received: 'klingon'"),
+            ("a.txt", b"a", {"encoding": "hex"}, r"must be one that Python knows. Received: 'hex'"),
+            ("a.txt", b"a", {"encoding": "\0"}, r"must be one that Python knows. Received: '.x00'"),
+            ("a.txt", b"a", {"encoding": "idna"}, r"must be one that Python knows. Received: 'idna'"),
             ("a.txt", b"key", {"encoding": "ascii"}, r"fit into the file's encoding, ascii. Received: .*a.txt \('ü'\)"),
         ],
     )  # fmt: skip

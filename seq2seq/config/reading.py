@@ -6,6 +6,7 @@ It owns what is said of a setting that is unknown or out of range; it does not k
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,10 @@ import msgspec
 import yaml
 
 from seq2seq.config.sections import Config, Section
+
+
+NO_YAML = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What PyYAML raises of text that it cannot read; all but the first where a value is not what its tag or form says."""
 
 
 class ConfigError(ValueError):
@@ -32,20 +37,25 @@ def build(*layers: dict[str, Any]) -> Config:
         _merge(merged, layer)
     _refuse_unknown(merged, Config)
     try:
-        return msgspec.convert(merged, Config)
+        made = msgspec.convert(merged, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(_sentence(str(error), merged)) from None
+    _refuse_infinite(_flat(msgspec.to_builtins(made)))
+    return made
 
 
 def load(path: str | Path) -> dict[str, Any]:
     """Reads a YAML file of settings as a nested dictionary for `build`."""
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise ConfigError(f"A configuration must be valid YAML. Received: {path}, line {line}") from None
-    except (OSError, UnicodeDecodeError) as error:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise ConfigError(f"A configuration must be a readable text file. Received: {path} ({error})") from None
+    try:
+        content = yaml.safe_load(text)
+    except NO_YAML as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"A configuration must be valid YAML. Received: {path}{place}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -65,7 +75,7 @@ def assignments(pairs: Iterable[str]) -> dict[str, Any]:
             raise ConfigError(f"An assignment must look like section.key=value. Received: {pair!r}")
         try:
             parsed = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except NO_YAML:
             parsed = value
         if isinstance(parsed, str):
             parsed = _number(parsed)
@@ -108,6 +118,12 @@ def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
             _merge(into[key], value)
         else:
             into[key] = dict(value) if isinstance(value, dict) else value
+
+
+def _refuse_infinite(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{name} must be a finite number. Received: {value}")
 
 
 def _refuse_unknown(settings: dict[str, Any], section: type[Section], prefix: str = "") -> None:

@@ -28,6 +28,8 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+NO_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape")
+"""Encodings that Python has for names and its own source."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,13 @@ class Encoding:
             if head.startswith(mark):
                 return cls(name, mark)
         try:
-            return cls(codecs.lookup(given or "utf-8").name)
-        except LookupError:
-            raise DocumentError(f"An encoding must be one that Python knows. Received: {given!r}") from None
+            found = codecs.lookup(given or "utf-8").name
+            "".encode(found)  # "hex" and the like are no text
+        except (LookupError, ValueError):
+            found = ""
+        if not found or found in NO_FILES:
+            raise DocumentError(f"An encoding must be one that Python knows. Received: {given!r}")
+        return cls(found)
 
 
 class Lines:
