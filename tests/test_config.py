@@ -40,6 +40,16 @@ def test_an_unknown_kind_names_the_setting():
         config.build({"model": {"attention": "best"}})
 
 
+def test_a_name_of_several_lines_is_said_in_one():
+    with pytest.raises(ConfigError, match=r"Received: model.'a\\nb'$"):
+        config.build({"model": {"a\nb": 1}})
+
+
+def test_line_breaks_of_other_systems_are_kept_in_a_symbol():
+    made = config.build({"tokenizer": {"symbols": ["\x85", "\u2028", "é"]}})
+    assert config.build(config.reading.yaml.safe_load(config.dump(made))) == made
+
+
 def test_later_layers_win_and_others_stay():
     made = config.build({"model": {"units": 64}}, {"model": {"embedding": 32}}, {"model": {"units": 128}})
     assert (made.model.units, made.model.embedding) == (128, 32)

@@ -17,7 +17,6 @@ import yaml
 
 from seq2seq.config.sections import Config, Section
 
-
 NO_YAML = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What PyYAML raises of text that it cannot read; all but the first where a value is not what its tag or form says."""
 
@@ -88,7 +87,11 @@ def assignments(pairs: Iterable[str]) -> dict[str, Any]:
 
 def dump(config: Config) -> str:
     """The resolved configuration as YAML."""
-    return yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False, allow_unicode=True)
+    content = msgspec.to_builtins(config)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    if any(mark in text for mark in "\x85\u2028\u2029"):  # line breaks to PyYAML, which would read them as blanks
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=False)
+    return text
 
 
 def changes(before: Config, after: Config) -> list[str]:
@@ -131,8 +134,9 @@ def _refuse_unknown(settings: dict[str, Any], section: type[Section], prefix: st
     for key, value in settings.items():
         if key not in fields:
             near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
+            shown = str(key) if str(key).isprintable() else repr(key)
             raise ConfigError(
-                f"A setting must be one we know; the nearest is {prefix}{near[0]}. Received: {prefix}{key}"
+                f"A setting must be one we know; the nearest is {prefix}{near[0]}. Received: {prefix}{shown}"
             )
         kind = fields[key]
         if isinstance(kind, type) and issubclass(kind, Section):
