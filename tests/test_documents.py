@@ -352,6 +352,10 @@ class TestPages:
         )
         assert translate("a.html", page) == done
 
+    @pytest.mark.parametrize("name", ["a.html", "a.txt", "a.csv", "a.md", "a.srt", "a.po", "a.jsonl"])
+    def test_nothing_stays_nothing(self, translate: Translate, name: str) -> None:
+        assert translate(name, "") == ""
+
     def test_a_paragraph_of_several_lines_keeps_them(self, translate: Translate) -> None:
         done = translate("a.html", '<p>\n   the key\n   that <a href="x y">you\n   have</a>\n</p>')
         assert done == '<p>\n   der Schlüssel\n   den <a href="x y">Sie\n   habe</a>\n</p>'

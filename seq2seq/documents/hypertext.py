@@ -38,8 +38,11 @@ def charset(data: bytes) -> str | None:
 def page(text: str) -> Iterator[Part]:
     """Its paragraphs, headings, cells, titles."""
     events = _Events(text).events
+    if not events:
+        yield text
+        return
     ends = [event.start for event in events[1:]] + [len(text)]
-    if events and events[0].start:
+    if events[0].start:
         yield text[: events[0].start]
     waiting: list[Token] = []
     kept: list[str] = []  # names of the open elements whose text stays, the outermost first
