@@ -77,6 +77,23 @@ def backwards(tmp_path_factory: pytest.TempPathFactory) -> Translator:
     return Translator.load(scripted.write(tmp_path_factory.mktemp("run") / "model").parent)
 
 
+def test_whoever_calls_can_stop_it_every_few_sentences(echo: Translator) -> None:
+    class Enough(Exception):
+        pass
+
+    def twice() -> None:
+        if len(asked(echo)) == 2:
+            raise Enough
+
+    texts = [f"{word} cat." for word in itertools.islice(map("".join, itertools.permutations("abcdef")), 100)]
+    with pytest.raises(Enough):
+        echo.stoppable(twice)(texts)
+    assert 0 < sum(map(len, asked(echo))) < len(texts)
+    asked(echo).clear()
+    assert echo.stoppable(bool)(texts) == echo(texts)
+    assert len(asked(echo)) == 4 + 1
+
+
 def asked(translator: Translator) -> list[list[tuple[int, ...]]]:
     return translator._engine.asked  # type: ignore[attr-defined]
 

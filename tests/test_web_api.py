@@ -278,6 +278,28 @@ def test_a_request_whose_body_breaks_off_is_not_answered() -> None:
     assert metrics.requests.value("/v1/translate", "499") == 1
 
 
+def test_a_translation_whose_client_leaves_ends_at_the_next_sentence() -> None:
+    begun = threading.Event()
+
+    class Watched(Translator):
+        def __call__(self, text, **asked):
+            begun.set()
+            return super().__call__(text, **asked)
+
+    slow = Watched(delay=0.2)
+    made = api.Api(Shelf(single(lambda: slow), max_characters=100))
+
+    async def asked_and_left() -> None:
+        asking = asyncio.ensure_future(made.translate(forms.Translate(text=["slowly"] * 50)))
+        await asyncio.to_thread(begun.wait, 5)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    asyncio.run(asked_and_left())
+    time.sleep(0.6)
+    assert 1 <= len(slow.searches) <= 2
+
+
 class TestExplain:
     def test_gives_the_trace_as_the_library_writes_it(self, place: SimpleNamespace) -> None:
         answer = place.client.post("/v1/explain", json={"text": "the key"})

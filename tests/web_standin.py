@@ -67,6 +67,9 @@ class Translator:
             confidence=min(s.confidence for s in sentences) if self.calibration else None,
         )
 
+    def stoppable(self, between):
+        return lambda texts, **wanted: [(between(), self(each, **wanted))[1] for each in texts]
+
     def explain(self, text, *, target=None, search=None, terms=None, **wanted):
         said = target if target is not None else self._demanded(self._words(text), terms)
         bias = None

@@ -5,8 +5,9 @@ It owns demands as pieces and what a second search is asked for; it does not kno
 
 from __future__ import annotations
 
+import copy
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -25,6 +26,7 @@ ROUNDS = 6
 WIDEST = 16
 """Beam to which required pieces widen a narrower one."""
 
+_PART = 32  # sentences that are searched between two chances to stop
 _LONGEST_SPELLING = 24  # pieces of a forbidden phrase
 _ANCHOR = "\U00100000"  # a character of no language, so it never shares a piece with what follows it
 
@@ -99,6 +101,13 @@ class Searcher:
         self._source = source
         self._target = target
         self._languages_differ = languages_differ
+        self._between: Callable[[], object] | None = None
+
+    def stoppable(self, between: Callable[[], object]) -> Searcher:
+        """The same one, which calls `between` before every few sentences; what that raises ends the search."""
+        same = copy.copy(self)
+        same._between = between
+        return same
 
     def sentence(self, text: str, terms: Terms, *, first: bool = True) -> Sentence:
         """A sentence with what the terms demand of it; a prefix only of the `first` of a text."""
@@ -142,12 +151,21 @@ class Searcher:
             demands = self._demands(attempt)
             groups.setdefault(_settings(search, attempt, demands), []).append((attempt, demands))
         for settings, group in groups.items():
-            sources = [attempt.sentence.ids for attempt, _ in group]
-            wanted = [demands for _, demands in group]
-            asked = (wanted,) if any(each != Demands() for each in wanted) else ()
-            found = self._engine.translate(sources, settings, *asked)
-            for (attempt, demands), hypotheses in zip(group, found, strict=True):
-                yield attempt, (settings, demands), hypotheses
+            for part in self._parts(group):
+                sources = [attempt.sentence.ids for attempt, _ in part]
+                wanted = [demands for _, demands in part]
+                asked = (wanted,) if any(each != Demands() for each in wanted) else ()
+                found = self._engine.translate(sources, settings, *asked)
+                for (attempt, demands), hypotheses in zip(part, found, strict=True):
+                    yield attempt, (settings, demands), hypotheses
+
+    def _parts(self, group: list[tuple[_Attempt, Demands]]) -> Iterator[list[tuple[_Attempt, Demands]]]:
+        if self._between is None:
+            yield group
+            return
+        for start in range(0, len(group), _PART):
+            self._between()
+            yield group[start : start + _PART]
 
     def _demands(self, attempt: _Attempt) -> Demands:
         sentence = attempt.sentence

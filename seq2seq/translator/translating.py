@@ -5,7 +5,8 @@ It joins tokenizers, engine and text; it owns none of their rules.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import copy
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
@@ -66,8 +67,7 @@ class Translator:
         self.path = path
         self.calibration = calibration
         self._engine = engine
-        self._source = source
-        self._target = target
+        self._source, self._target = source, target
         differ = primary(config.source_language) != primary(config.target_language)
         self._searcher = Searcher(engine, source, target, languages_differ=differ)
         self._explainer = Explainer(engine, (source, target), self._searcher, path=path)
@@ -92,8 +92,7 @@ class Translator:
         tokenizers = {name: Tokenizer(model.read(name)) for name in dict.fromkeys(model.tokenizers)}
         source, target = (tokenizers[name] for name in model.tokenizers)
         runner = engines.load(model, engine, threads=threads)
-        sure = model.calibration
-        return cls(runner, source, target, config=model.config, path=model.path, calibration=sure)
+        return cls(runner, source, target, config=model.config, path=model.path, calibration=model.calibration)
 
     @property
     def source_language(self) -> str:
@@ -109,6 +108,12 @@ class Translator:
     def engine_name(self) -> str:
         """Runtime and number format, such as "litert-int8"."""
         return self._engine.name
+
+    def stoppable(self, between: Callable[[], object]) -> Translator:
+        """The same translator, which calls `between` before every few sentences; what that raises ends the work."""
+        same = copy.copy(self)
+        same._searcher = self._searcher.stoppable(between)
+        return same
 
     @overload
     def __call__(  # type: ignore[overload-overlap]
@@ -225,8 +230,7 @@ class Translator:
             step: the target position, from 0, whose gradient is wanted; None is the last, and none without `cells`.
 
         Raises:
-            EngineError: a sentence has more than 256 pieces, there is no such step, or the graph of an older model
-                cannot do what was asked for.
+            EngineError: a sentence has more than 256 pieces, there is no such step, or an older model's graph lacks it.
             TranslationError: a text is no string, `alternatives` is no positive number, or words are required and a
                 temperature is set.
         """

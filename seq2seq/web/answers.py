@@ -6,9 +6,11 @@ It knows HTTP; it does not know what is asked for.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -46,6 +48,24 @@ class Stopped(RuntimeError):
 
 class Missing(LookupError):
     """What is asked for is not there."""
+
+
+@contextlib.contextmanager
+def awaited() -> Iterator[Callable[[], None]]:
+    """While somebody waits here for work in a thread: what that work calls now and then.
+
+    When nobody waits any more, for the client has left or the time is up, it raises Stopped there.
+    """
+    left = threading.Event()
+
+    def go_on() -> None:
+        if left.is_set():
+            raise Stopped("Nobody waits for this answer any more.")
+
+    try:
+        yield go_on
+    finally:
+        left.set()
 
 
 def failure(code: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -103,7 +103,8 @@ class Api:
             calibration.check(desk.translator.calibration, name)
         search, terms = plain.search(desk.translator.config.search, form.search, form.n_best), plain.terms(form.terms)
         started = time.perf_counter()
-        translations, found = await self._do(desk, self._translated, desk, texts, search, terms)
+        with answers.awaited() as go_on:
+            translations, found = await self._do(desk, self._translated, desk, texts, (search, terms), go_on)
         known = {text: match for text, match in found.items() if form.use_memory}
         return {
             "model": name,
@@ -238,10 +239,10 @@ class Api:
         }
 
     def _translated(
-        self, desk: Desk, texts: Sequence[str], search: Any, terms: Any
+        self, desk: Desk, texts: Sequence[str], how: tuple[Any, Any], between: Callable[[], object]
     ) -> tuple[list[Translation], dict[str, list[Match]]]:
         """The translations, and what is remembered of the texts and their sentences."""
-        done = desk.translations(texts, search, terms)
+        done = desk.translations(texts, *how, between=between)
         if self.memory is None:
             return done, {}
         pair = desk.translator.source_language, desk.translator.target_language

@@ -86,10 +86,12 @@ class Desk:
         finally:
             self._metrics.waiting.add(-1)
 
-    def translations(self, texts: Sequence[str], search: Any, terms: Any = None) -> list[Translation]:
-        """Translations of several texts at once, counted."""
+    def translations(
+        self, texts: Sequence[str], search: Any, terms: Any = None, *, between: Callable[[], object] = bool
+    ) -> list[Translation]:
+        """Translations of several texts at once, counted; what `between` raises, every few sentences, ends the work."""
         started = time.perf_counter()
-        done = self.translator(list(texts), search=search, terms=terms)
+        done = self.translator.stoppable(between)(list(texts), search=search, terms=terms)
         self._metrics.translating.observe(time.perf_counter() - started, self._name)
         self._metrics.texts.add(len(done), self._name)
         sentences = [part for each in done for part in each.sentences or (each,)]

@@ -100,8 +100,9 @@ class Files:
 class _Reader:
     """The translator of a desk, for one file: what it reads is counted and limited."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, between: Callable[[], object]) -> None:
         self._desk = desk
+        self._between = between
         self._characters = 0
         self.target_language = desk.translator.target_language
         self.explain = desk.translator.explain
@@ -113,7 +114,7 @@ class _Reader:
                 f"A file must have at most {MAX_TEXT:,} characters of text here; seq2seq translate --file takes more. "
                 f"Received: more"
             )
-        return self._desk.translations(texts, search, terms)
+        return self._desk.translations(texts, search, terms, between=self._between)
 
 
 class _Work:
@@ -132,7 +133,7 @@ class _Work:
             source, target = Path(folder, f"file{self._suffix}"), Path(folder, f"done{self._suffix}")
             source.write_bytes(self._content)
             try:
-                reader: Any = _Reader(self.desk)
+                reader: Any = _Reader(self.desk, self._go_on)
                 report = documents.translate(reader, source, target, progress=self._told, **self._settings)
             except documents.DocumentError as error:
                 raise documents.DocumentError(str(error).replace(str(source), "the file")) from None
@@ -143,9 +144,12 @@ class _Work:
             return target.read_bytes(), report
 
     def _told(self, share: float) -> None:
+        self._go_on()
+        self.progress(share)
+
+    def _go_on(self) -> None:
         if self.left.is_set() or self._closed.is_set():
             raise Stopped("The file was given up, for the server is stopping.")
-        self.progress(share)
 
 
 def plain_name(name: str) -> str:
