@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import json
 import re
 import signal
@@ -454,6 +455,23 @@ class TestDocuments:
         assert json.loads(done.text)["error"]["message"].startswith(
             "A JSON file must be well formed. Received: the file, line 2"
         )
+
+    def test_a_file_that_is_given_up_leaves_no_complaint(self) -> None:
+        complaints: list[str] = []
+
+        async def given_up() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what["message"]))
+            desk = Shelf(single(lambda: Translator(delay=0.1))).first()
+            lines = await dropped.Files().answer(desk, "a.txt", b"slowly\n" * 9, {}, lines=True)
+            reading = asyncio.ensure_future(anext(lines.body_iterator))
+            await asyncio.sleep(0.05)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            await asyncio.sleep(0.3)
+            gc.collect()
+
+        asyncio.run(given_up())
+        assert complaints == []
 
     @pytest.mark.parametrize(
         ("settings", "content", "code", "sentence"),

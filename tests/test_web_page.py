@@ -172,6 +172,39 @@ class TestCorrections:
         visit.shows("der Schlüssel")
         expect(visit.target).to_have_attribute("readonly", "")
 
+    def test_a_remembered_sentence_takes_the_place_of_this_sentence_alone(self, visit: Visit) -> None:
+        visit.source.fill("the key.")
+        visit.page.get_by_role("button", name="Correct", exact=True).click()
+        visit.target.fill("das Ding.")
+        visit.page.get_by_role("button", name="Keep").click()
+        expect(visit.page.locator(".found .kind")).to_have_text("Your correction")
+        visit.source.fill("can you help us? the key.")
+        visit.shows("können Sie helfen uns? der Schlüssel.")
+        visit.page.get_by_role("button", name="Use “das Ding.”").click()
+        visit.shows("können Sie helfen uns? das Ding.")
+        visit.page.locator("#language").select_option("de")
+        visit.shows("können Sie helfen uns? das Ding.")
+        expect(visit.page.get_by_role("button", name="Behalten")).to_be_visible()
+        visit.page.locator("#language").select_option("en")
+        visit.page.keyboard.press("Escape")
+        visit.page.get_by_role("button", name="Forget “das Ding.”").click()
+
+    def test_a_correction_that_is_refused_is_not_said_to_be_kept(self, visit: Visit) -> None:
+        visit.source.fill("the sunset.")
+        visit.page.get_by_role("button", name="Correct", exact=True).click()
+        visit.target.fill("Abendrot.")
+        visit.page.get_by_role("button", name="Keep").click()
+        expect(visit.page.locator(".status .notes")).to_have_text("Remembered.")
+        visit.page.get_by_role("button", name="Correct", exact=True).click()
+        visit.target.fill(" ")
+        visit.page.get_by_role("button", name="Keep").click()
+        expect(visit.page.locator(".status .notes")).to_have_text(
+            "The target of a correction must be text. Received: ' '"
+        )
+        assert len(visit.troubles) == 2  # the browser's own words about a 422
+        visit.troubles.clear()
+        visit.page.keyboard.press("Escape")
+
 
 class TestFiles:
     def give(self, visit: Visit, *files: tuple[str, bytes]) -> Any:
@@ -202,6 +235,17 @@ class TestFiles:
             line.get_by_role("link").click()
         assert Path(found.value.path()).read_text() == "the\tder Schlüssel\n"
         visit.page.get_by_label("Column of a table").fill("")
+
+    def test_an_encoding_can_be_said_and_a_file_without_text_is_told(self, visit: Visit) -> None:
+        visit.page.get_by_label("Encoding of text").fill("cp1252")
+        line = self.give(visit, ("t.txt", b"the key \x96 you"))
+        with visit.page.expect_download() as found:
+            line.get_by_role("link").click()
+        assert Path(found.value.path()).read_bytes() == "der Schlüssel – Sie".encode("cp1252")
+        visit.page.get_by_label("Encoding of text").fill("")
+        lines = self.give(visit, ("n.csv", b"1,the key\n"), ("n.txt", b"12"))
+        expect(lines.nth(1)).to_contain_text("There was nothing to translate in this column.")
+        expect(lines.nth(2)).to_contain_text("There was nothing to translate in it.")
 
     def test_progress_is_shown_and_a_file_can_be_given_up(self, visit: Visit) -> None:
         text = b"\n".join(b"slowly %d" % k for k in range(8))

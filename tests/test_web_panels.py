@@ -278,6 +278,57 @@ def test_what_if_compares_before_and_after(lab: Lab) -> None:
     }
 
 
+def test_what_was_chosen_and_written_is_there_at_another_width(lab: Lab) -> None:
+    def other_width() -> None:
+        wide = lab.page.viewport_size["width"]
+        before = lab.page.locator(".studio .body").evaluate("e => e.clientWidth")
+        lab.page.set_viewport_size({"width": 1800 - wide, "height": 900})
+        changed = "before => document.querySelector('.studio .body').clientWidth !== before"
+        lab.page.wait_for_function(changed, arg=before)
+        lab.page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+
+    panel = lab.open("confidence")
+    panel.locator(".token").nth(1).click()
+    panel.locator(".alternatives tbody tr").nth(1).get_by_role("button").click()
+    has(panel.locator(".continued .text"), "wo anders der")
+    panel.locator(".token").nth(2).click()
+    panel.locator("summary").click()
+    narrow = panel.locator("svg").get_attribute("width")
+    other_width()
+    assert panel.locator("svg").get_attribute("width") != narrow
+    has(panel.locator(".continued .text"), "wo anders der")
+    playwright.expect(panel.locator(".token").nth(2)).to_have_attribute("aria-pressed", "true")
+    playwright.expect(panel.locator(".alternatives")).to_have_count(1)
+    playwright.expect(panel.locator("details")).to_have_attribute("open", "")
+
+    panel = lab.open("memory")
+    panel.get_by_label("Of the target piece").select_option("2")
+    playwright.expect(panel.locator(".back select")).to_have_value("2")
+    panel.locator(".body:not([aria-busy])").wait_for()
+    other_width()
+    playwright.expect(panel.locator(".back select")).to_have_value("2")
+
+    panel = lab.open("beam")
+    panel.get_by_role("button", name="One step back").click()
+    other_width()
+    has(panel.locator("output").first, f"step {TARGET - 1} of {TARGET}")
+
+    panel = lab.open("whatif")
+    panel.get_by_label("Begins with").fill("Sag wo")
+    panel.get_by_role("button", name="Try it").click()
+    has(panel.locator(".side").nth(1), "Sag wo der")
+    other_width()
+    playwright.expect(panel.get_by_label("Begins with")).to_have_value("Sag wo")
+    has(panel.locator(".side").nth(1), "Sag wo der")
+
+    panel = lab.open("influence")
+    panel.get_by_role("button", name="Gradient times input").click()
+    has(panel.locator(".method"), "Shown is gradient times input")
+    other_width()
+    has(panel.locator(".method"), "Shown is gradient times input")
+    lab.page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_influence_stands_beside_attention_and_says_how_it_was_found(lab: Lab) -> None:
     panel = lab.open("influence")
     assert panel.locator("svg.matrix").count() == 2

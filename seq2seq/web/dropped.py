@@ -95,6 +95,7 @@ class Files:
         finally:
             self._working -= 1
             work.left.set()
+            doing.cancel()
 
 
 class _Reader:

@@ -91,7 +91,13 @@
         await changed(call("v1/corrections", { method: "POST", body: JSON.stringify({ source: state.text, target, model: state.model.name }) }), t("Remembered."));
       },
       forgotten: (id) => changed(call(`v1/corrections/${encodeURIComponent(id)}`, { method: "DELETE" }), t("Forgotten.")),
-      spoken(code) { own.choose(code); draw(); document.querySelector("#language").focus(); },
+      spoken(code) {
+        const edited = desk.editing() ? desk.target.value : null;
+        own.choose(code);
+        draw();
+        if (edited !== null) desk.edit(edited);
+        document.querySelector("#language").focus();
+      },
       painted() { own.paint(own.dark() ? "light" : "dark"); },
       modelled(name) { past.write(); turn(name); document.querySelector("#model").focus(); },
       swapped(name) {
@@ -109,7 +115,7 @@
         note = said;
         ask({ now: true });
       } catch (error) {
-        state.error = sentence(error);
+        Object.assign(state, { error: sentence(error), said: "" });
         desk.show();
       }
     }

@@ -139,7 +139,7 @@
     rank();
     replay(steps);
     frame.scrollLeft = 0;
-    return { pictures: [svg], json: { text: trace.text, translation: trace.translation, search: trace.search, beam: nodes } };
+    return { pictures: [svg], resized() {}, json: { text: trace.text, translation: trace.translation, search: trace.search, beam: nodes } };
   }
 
   window.seq2seq.panels.push({

@@ -141,7 +141,7 @@
   function draw(body, { trace: first, width, request, ask, fail }) {
     let trace = first;
     const cells = { encoder: unpack(first.cells.encoder), decoder: unpack(first.cells.decoder) };
-    const view = kept, state = { pictures: [], json: { text: trace.text, translation: trace.translation, source: trace.source, target: trace.target, cells: trace.cells, gradient: trace.gradient } };
+    const view = kept, state = { pictures: [], resized(now) { width = now; focus(show); }, json: { text: trace.text, translation: trace.translation, source: trace.source, target: trace.target, cells: trace.cells, gradient: trace.gradient } };
     const layers = { encoder: cells.encoder.shape[0], decoder: cells.decoder.shape[0] };
 
     async function again(step) {

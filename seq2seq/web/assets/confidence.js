@@ -5,7 +5,7 @@
 
   function draw(body, { trace: own, width, request, ask, fail }) {
     let trace = own, said = 0, chosen = -1; // said: characters of the translation that were demanded
-    const state = { pictures: [], json: null };
+    const state = { pictures: [], json: null, resized(now) { width = now; show(chosen); } };
 
     async function use(position, piece) {
       const prefix = instead(trace, position, piece);
@@ -38,7 +38,7 @@
         scroll(h("table", {}, h("caption", { class: "hidden" }, t("What the network might have said here")), h("thead", { class: "hidden" }, h("tr", {}, [t("Piece"), t("Probability"), "", t("Use")].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))));
     }
 
-    function show() {
+    function show(at = -1) {
       const names = labels(trace.target), probabilities = trace.log_probs.map(Math.exp);
       const place = h("div", { class: "place" });
       const choose = (i) => {
@@ -70,6 +70,7 @@
         h("button", { type: "button", class: "small back", click: () => { trace = own; said = 0; show(); } }, t("Back to the network's own"))) : null;
       body.replaceChildren(...[flow, place, whole, say.line, scroll(chart.svg), table(t("For every piece: its probability, how undecided the network was, and the best it did not say."), [t("Piece"), t("Probability"), t("Entropy, nats"), t("Else")],
         names.map((text, i) => [text, percent(probabilities[i]), decimal(trace.entropy[i]), trace.alternatives[i].filter(([piece]) => piece !== trace.target[i]).slice(0, 2).map(([piece, value]) => `${piece.replaceAll("▁", "")} ${percent(Math.exp(value))}`).join(", ")]), [3])].filter(Boolean));
+      choose(at);
       state.pictures = [chart.svg];
       state.json = { text: trace.text, translation: trace.translation, demanded: said, target: trace.target, target_spans: trace.target_spans, log_probs: trace.log_probs, entropy: trace.entropy, alternatives: trace.alternatives };
     }

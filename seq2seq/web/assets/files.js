@@ -4,6 +4,7 @@
   const { h, t, sentence, parts } = window.seq2seq;
 
   const ending = (name) => (/\.[^.]+$/.exec(name) || [""])[0].toLowerCase();
+  const isTable = (file) => [".tsv", ".tab", ".csv"].includes(ending(file.name));
   const size = (bytes) => `${Math.ceil(bytes / 1024).toLocaleString(window.seq2seq.language)} KiB`;
 
   // Sends a file and reads the lines of the answer as they come; `told` hears the share that is done.
@@ -32,7 +33,7 @@
   // `about()`: {model, suffixes, limit}. `view()` gives the part of the page; what is under way goes on beside it.
   function files(about) {
     const items = [];
-    let list = h("ul"), column = "", working = false;
+    let list = h("ul"), column = "", encoding = "", working = false;
 
     function draw(item) {
       const line = h("li", { "data-state": item.state }, h("span", { class: "name", dir: "auto" }, item.file.name), h("span", { class: "size" }, size(item.file.size)));
@@ -43,6 +44,7 @@
       if (item.state === "failed") line.append(h("span", { class: "error" }, item.error));
       if (item.state === "done") {
         line.append(h("a", { class: "download", href: item.link, download: item.name }, t("Download {name}", { name: item.name })));
+        if (!item.texts) line.append(h("span", { class: "warning" }, isTable(item.file) ? t("There was nothing to translate in this column.") : t("There was nothing to translate in it.")));
         if (item.flagged) line.append(h("span", { class: "warning" }, t("Please check {count} texts in it.", { count: item.flagged })));
       }
       const under = item.state === "waiting" || item.state === "working";
@@ -70,13 +72,14 @@
       change({ state: "working", share: 0 });
       try {
         const query = new URLSearchParams({ name: item.file.name, model: item.model });
-        if (column.trim() && /^\.(tsv|csv)$/.test(ending(item.file.name))) query.append("column", column.trim());
+        if (column.trim() && isTable(item.file)) query.append("column", column.trim());
+        if (encoding.trim()) query.append("encoding", encoding.trim());
         const told = await send(item.file, query, item.stop.signal, (share) => {
           item.share = share;
           item.progress.value = share;
           item.shown.textContent = parts(share);
         });
-        change({ state: "done", name: told.name, flagged: told.flagged, link: URL.createObjectURL(new Blob([bytes(told.content)])) });
+        change({ state: "done", name: told.name, texts: told.texts, flagged: told.flagged, link: URL.createObjectURL(new Blob([bytes(told.content)])) });
       } catch (error) {
         if (!item.stop.signal.aborted) change({ state: "failed", error: sentence(error) });
       }
@@ -96,13 +99,15 @@
       work();
     }
 
+    const field = (name, value, usual, written) => h("label", { class: "column" }, h("span", {}, name), h("input", { type: "text", value, placeholder: usual, maxlength: 40, autocomplete: "off", input: (event) => written(event.target.value) }));
+
     function view() {
       const { suffixes } = about();
       list = h("ul", { "aria-live": "polite" }, items.map(draw));
       const input = h("input", { type: "file", hidden: "", multiple: "", accept: suffixes.join(","), id: "file", change: (event) => { add([...event.target.files]); event.target.value = ""; } });
       return h("section", { class: "card", id: "files", "aria-label": t("Files") },
         h("div", { class: "drop" }, h("span", {}, t("Translate a file: choose it, or drop it anywhere on this page.")), h("button", { type: "button", class: "choose", click: () => input.click() }, t("Choose a file")), input,
-          h("label", { class: "column" }, h("span", {}, t("Column of a table")), h("input", { type: "text", value: column, placeholder: "1", maxlength: 100, input: (event) => { column = event.target.value; } }))),
+          h("div", { class: "about" }, field(t("Column of a table"), column, "1", (value) => { column = value; }), field(t("Encoding of text"), encoding, "UTF-8", (value) => { encoding = value; }))),
         h("p", { class: "hint" }, t("Its structure stays as it is: {endings}", { endings: suffixes.join(" ") })), list);
     }
 

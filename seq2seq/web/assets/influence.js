@@ -9,7 +9,7 @@
 
   function draw(body, { trace: first, about, width, request, ask, fail }) {
     const found = { occlusion: first.influence };
-    const state = { pictures: [], json: null };
+    const state = { pictures: [], json: null, resized(now) { width = now; show(); } };
     let method = "occlusion";
 
     async function choose(wanted) {

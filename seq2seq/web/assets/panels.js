@@ -34,7 +34,7 @@
     if (sentences.length < 2) return null;
     return h("nav", { class: "card sentences", "aria-label": t("Sentence to look into") },
       h("h2", {}, t("Sentence to look into")),
-      h("ol", {}, sentences.map((sentence, k) => h("li", {}, h("button", { type: "button", "data-key": `sentence${k}`, "aria-pressed": String(k === chosen), click: () => choose(k) }, sentence.source)))));
+      h("ol", {}, sentences.map((sentence, k) => h("li", {}, h("button", { type: "button", "data-key": `sentence${k}`, "aria-pressed": String(k === chosen), dir: "auto", click: () => choose(k) }, sentence.source)))));
   }
 
   let open = 0; // the panel that is shown, of whichever sentence
@@ -98,18 +98,31 @@
       }, delay);
     }
 
-    function paint(draw, context) {
-      const started = performance.now(), opened = [...body.querySelectorAll("details")].map((details) => details.open);
+    // Draws at the width that there is, and leaves open what was open.
+    function fitted(drawn) {
+      const opened = [...body.querySelectorAll("details")].map((details) => details.open);
       width = Math.floor(body.clientWidth);
-      shown = { draw, context, told: draw(body, { ...context, width }) };
+      drawn(width);
       body.querySelectorAll("details").forEach((details, k) => { details.open = Boolean(opened[k]); });
+    }
+
+    function paint(draw, context) {
+      const started = performance.now();
+      fitted((wide) => { shown = { draw, context, told: draw(body, { ...context, width: wide }) }; });
       body.getBoundingClientRect();
       panel.dataset.milliseconds = (performance.now() - started).toFixed(1);
       saves.forEach((button) => button.removeAttribute("disabled"));
     }
 
+    // A panel in which something can be chosen or written keeps that: it has `resized`.
+    function resized() {
+      if (!shown || Math.abs(body.clientWidth - width) <= 8) return;
+      if (shown.told.resized) fitted(shown.told.resized);
+      else paint(shown.draw, shown.context);
+    }
+
     function fail(error) {
-      notes.replaceChildren(h("p", { class: "error" }, error instanceof TypeError ? t("The server does not answer. Please try again.") : error.message));
+      notes.replaceChildren(h("p", { class: "error" }, window.seq2seq.sentence(error)));
     }
 
     function keep(kind) {
@@ -118,7 +131,7 @@
       else if (told.pictures.length) download(name, "image/svg+xml", standing(told.pictures));
     }
 
-    new ResizeObserver(() => { if (shown && Math.abs(body.clientWidth - width) > 8) paint(shown.draw, shown.context); }).observe(body);
+    new ResizeObserver(resized).observe(body);
     turn(open);
     return {
       root,

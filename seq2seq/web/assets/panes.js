@@ -68,12 +68,16 @@
       target.focus();
     }
 
-    function matches(answer) {
-      const all = [answer.memory, ...answer.sentences.filter((each) => answer.sentences.length > 1 && each.memory.length).map((each) => each.memory)].flat();
-      return all.map((match) => h("li", {},
+    // What is remembered, and the translation that it would make: of a sentence, with this sentence in its place.
+    function matches({ memory, origin, sentences }) {
+      const found = new Map(memory.map((match) => [match.id, { match, made: match.kind === "exact" ? null : match.target }]));
+      for (const { text, memory: own } of origin === "memory" || sentences.length < 2 ? [] : sentences) {
+        for (const match of own) found.set(match.id, { match, made: state.translation.replaceAll(text, () => match.target) });
+      }
+      return [...found.values()].map(({ match, made }) => h("li", {},
         h("span", { class: "kind" }, match.kind === "exact" ? t("Your correction") : t("{share} alike", { share: window.seq2seq.parts(match.similarity) })),
         h("span", { dir: "auto", class: "remembered" }, match.source, h("span", { class: "arrow", "aria-hidden": "true" }, " → "), h("strong", { dir: "auto" }, match.target)),
-        match.kind === "exact" ? null : button(t("Use"), () => edit(match.target), { "aria-label": t("Use “{text}”", { text: match.target }) }),
+        made === null ? null : button(t("Use"), () => edit(made), { "aria-label": t("Use “{text}”", { text: match.target }) }),
         button(t("Forget"), () => on.forgotten(match.id), { "aria-label": t("Forget “{text}”", { text: match.target }) })));
     }
 
@@ -108,7 +112,7 @@
     measure();
     edit(null);
     return {
-      root, source, target, show,
+      root, source, target, show, edit,
       editing: () => editing,
       leave: () => edit(null),
       busy(is) { stop.hidden = !is; root.setAttribute("aria-busy", String(is)); },

@@ -59,7 +59,7 @@
 
   function examples(sentences, chosen) {
     if (!sentences.length) return null;
-    return h("div", { id: "examples", role: "group", "aria-label": t("Examples") }, sentences.map((sentence) => h("button", { type: "button", click: () => chosen(sentence) }, sentence)));
+    return h("div", { id: "examples", role: "group", "aria-label": t("Examples") }, sentences.map((sentence) => h("button", { type: "button", dir: "auto", click: () => chosen(sentence) }, sentence)));
   }
 
   Object.assign(window.seq2seq, { switches, head, examples, named });

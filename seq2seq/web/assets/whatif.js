@@ -34,9 +34,9 @@
   }
 
   function draw(body, { trace, width, request, ask, fail }) {
-    const state = { pictures: [], json: { before: trace, after: null } };
+    const state = { pictures: [], json: { before: trace, after: null }, resized(now) { width = now; compare(); } };
     const wish = { prefix: "", banned: "", word: "", other: "", marks: [] };
-    let pieces = trace, busy = 0;
+    let pieces = trace, busy = 0, told = null;
     const words = [...trace.text.matchAll(WORD)];
     const after = h("div", { class: "after", "aria-live": "polite" }), chips = h("div", { class: "chips", role: "group", "aria-label": t("Source pieces: choose to mute, choose again to boost") });
 
@@ -84,15 +84,26 @@
       const mine = ++busy, wanted = terms();
       body.setAttribute("aria-busy", "true");
       try {
-        const told = await ask({ ...request(), text: text(), ...(Object.keys(wanted).length ? { terms: wanted } : {}) });
-        if (mine === busy) compare(told);
+        const found = await ask({ ...request(), text: text(), ...(Object.keys(wanted).length ? { terms: wanted } : {}) });
+        if (mine === busy) {
+          told = found;
+          state.json = { before: trace, wish: { text: text(), terms: terms() }, after: told };
+          compare();
+        }
       } catch (error) {
-        after.replaceChildren(h("p", { class: "error" }, error.message));
+        if (mine === busy) after.replaceChildren(h("p", { class: "error" }, window.seq2seq.sentence(error)));
       }
       body.removeAttribute("aria-busy");
     }
 
-    function compare(told) {
+    // Before and after; before alone, as long as nothing was tried.
+    function compare() {
+      if (!told) {
+        const alone = side(trace, [[trace.translation, false]], "del", t("Before"), width);
+        after.replaceChildren(alone.node);
+        state.pictures = [alone.svg];
+        return;
+      }
       const [left, right] = difference(trace.translation, told.translation), half = width >= 860 ? Math.floor((width - 28) / 2) : width;
       const sides = [side(trace, left, "del", t("Before"), half), side(told, right, "ins", t("After"), half)];
       const rows = [[t("Source"), trace.text, told.text], [t("Translation"), trace.translation, told.translation], [t("Score"), decimal(trace.score), decimal(told.score)], [t("Log-probability"), decimal(trace.log_prob), decimal(told.log_prob)], [t("Pieces"), trace.target.length, told.target.length]];
@@ -100,15 +111,12 @@
       after.replaceChildren(h("p", { class: "verdict" }, same ? t("The translation stays the same; its log-probability changes by {value}.", { value: decimal(told.log_prob - trace.log_prob) }) : t("The translation changes, and its log-probability by {value}.", { value: decimal(told.log_prob - trace.log_prob) })),
         h("div", { class: "halves" }, sides.map((each) => each.node)), table(t("Before and after."), ["", t("Before"), t("After")], rows, [1, 2]));
       state.pictures = sides.map((each) => each.svg);
-      state.json = { before: trace, wish: { text: text(), terms: terms() }, after: told };
     }
 
     const input = (name, key, hint) => h("label", { class: "choice grow" }, h("span", {}, name), h("input", { type: "text", dir: "auto", maxlength: 200, placeholder: hint, autocomplete: "off", "data-key": key, input: (event) => { wish[key] = event.target.value; } }));
     const other = input(t("with"), "other", t("another word"));
     other.querySelector("input").addEventListener("change", () => swap({}));
-    const [initial] = [side(trace, [[trace.translation, false]], "del", t("Before"), width)];
-    after.append(initial.node);
-    state.pictures = [initial.svg];
+    compare();
     body.replaceChildren(h("form", { class: "wishes", submit: attempt },
       h("div", { class: "controls" }, input(t("Begins with"), "prefix", t("the beginning of the translation")), input(t("Must not say"), "banned", t("words, with commas between"))),
       h("div", { class: "controls" }, choice(t("Replace"), [["", t("no word")], ...words.map((word, k) => [k, word[0]])], "", (value) => swap({ word: value })), other),
