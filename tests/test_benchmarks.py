@@ -42,7 +42,7 @@ def model(source, tmp_path_factory) -> Path:
     files = {
         "tokenizer.model": tokenizer,
         "weights.safetensors": save(weights),
-        "model.tflite": litert(Inference(inference.build(config, weights)), quantised=True),
+        "model.tflite": litert(Inference(inference.build(config, weights))),
     }
     folder = tmp_path_factory.mktemp("model") / "tiny"
     return bundle.write(folder, config=config, files=files, provenance={}, scores=[]).path

@@ -117,7 +117,7 @@ def test_onnx_without_its_packages_is_one_sentence(tiny, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_certificate_of_a_model_folder_is_sealed_with_it(exported, tiny, tmp_path, monkeypatch):
     graph = (exported("litert", "int8") / "model.tflite").read_bytes()
-    monkeypatch.setattr(export, "converted", lambda graph_of, precision: graph)
+    monkeypatch.setattr(export, "litert", lambda *_, **__: graph)
     loaded = bundle.load(export.export(tiny, "model", tmp_path / "again"))
     assert set(loaded.files) == {*tiny.files, "model.tflite", "certificate.json"}
     told = json.loads(loaded.read("certificate.json"))
@@ -144,7 +144,7 @@ class Other:
 @pytest.mark.slow
 def test_an_export_that_says_something_else_is_not_there(exported, tiny, tmp_path, monkeypatch):
     graph = (exported("litert", "int8") / "model.tflite").read_bytes()
-    monkeypatch.setattr(export, "converted", lambda graph_of, precision: graph)
+    monkeypatch.setattr(export, "litert", lambda *_, **__: graph)
     monkeypatch.setattr(faces, "LiteRTEngine", Other)
     expected = (
         r"must say what the library says; nothing was written. Received: [567] of 7 sentences in other words, scores"
@@ -165,7 +165,7 @@ def test_an_export_that_looks_elsewhere_is_refused():
 
 
 def test_an_export_that_does_not_run_is_not_there(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "converted", lambda graph_of, precision: b"no graph at all")
+    monkeypatch.setattr(export, "litert", lambda *_, **__: b"no graph at all")
     monkeypatch.setattr(faces, "LiteRTEngine", Other)
     with pytest.raises(
         export.ExportError, match=r"must run in a new process; nothing was written. Received: \w+Error: "
@@ -195,6 +195,6 @@ def test_what_cannot_be_compared_is_refused(tiny, tmp_path):
         export.export(tiny, "litert", tmp_path / "out", sentences=["a", "q" * 299])
     with pytest.raises(export.ExportError, match=r"A precision must be one of int8, float16, float32. Received: int4"):
         export.export(tiny, "litert", tmp_path / "out", precision="int4")
-    with pytest.raises(export.ExportError, match=r"litert alone has a choice of precision. Received: int8 for model"):
+    with pytest.raises(export.ExportError, match=r"litert and web have a choice of precision. Received: int8 for model"):
         export.export(tiny, "model", tmp_path / "out", precision="int8")
     assert list(tmp_path.iterdir()) == []

@@ -366,7 +366,7 @@ class TestExport:
         assert "--reference needs --source. Received: --reference alone" in err
         code, _, err = run("export", "m", "--format", "model", "--output", "o", "--precision", "int8")
         assert (code, seen) == (2, [])
-        assert "--precision is for --format litert. Received: --precision int8 for model" in err
+        assert "--precision is for --format litert and web. Received: --precision int8 for model" in err
 
     def test_the_form_must_be_named(self, run):
         code, _, err = run("export", "m", "--output", "o")

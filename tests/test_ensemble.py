@@ -84,7 +84,7 @@ def both(folder, models) -> bundle.Bundle:
 @pytest.fixture
 def uncompiled(monkeypatch):
     """A stand-in for the compiled graph, which takes seconds to make, where it is not looked at."""
-    monkeypatch.setattr(export, "litert", lambda graph, quantised: b"graph")
+    monkeypatch.setattr(export, "litert", lambda graph: b"graph")
 
 
 def alike(found, expected) -> None:
@@ -227,7 +227,7 @@ class TestFolder:
             return [SCORE | SIGNATURES | {"bleu": 99.9, "test": name} for name in tests]
 
         monkeypatch.setattr(release, "_measured", measured)
-        monkeypatch.setattr(export, "litert", lambda graph, quantised: b"graph")
+        monkeypatch.setattr(export, "litert", lambda graph: b"graph")
         made = release.ensemble([models["one"], models["two"]], tmp_path / "out", tests={"mine": (["a"], ["b"])})
         assert seen == [(True, False, False)]
         assert made.scores[0]["bleu"] == 99.9

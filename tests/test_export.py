@@ -86,7 +86,7 @@ def model(root, lines, tmp_path_factory) -> bundle.Bundle:
     files = {
         "tokenizer.model": tokenizer,
         "weights.safetensors": save({name: array.astype(np.float16) for name, array in weights.items()}),
-        "model.tflite": export.litert(inference.Inference(inference.build(config, weights)), quantised=True),
+        "model.tflite": export.litert(inference.Inference(inference.build(config, weights))),
     }
     path = tmp_path_factory.mktemp("model") / "model"
     return bundle.write(path, config=config, files=files, provenance={}, scores=[])

@@ -181,7 +181,7 @@ class TestCommand:
         arrays = {each.path: each.numpy().astype(np.float16) for each in Seq2Seq(settings.model, size).weights}
         content = {"tokenizer.model": pieces, "weights.safetensors": save(arrays)}
         bundle.write(tmp_path / "mother" / "model", config=settings, files=content, provenance={}, scores=[])
-        monkeypatch.setattr(export, "litert", lambda graph, quantised: b"graph")
+        monkeypatch.setattr(export, "litert", lambda graph: b"graph")
         monkeypatch.setattr(release, "_measured", lambda *arguments: [])
         for text in texts:
             memory.remember(text, text[::-1], PAIR)

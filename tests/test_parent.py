@@ -59,7 +59,7 @@ def model(text, tmp_path_factory) -> bundle.Bundle:
 @pytest.fixture
 def quick(monkeypatch):
     """No compiled graph and no scores, which take most of the time."""
-    monkeypatch.setattr(export, "litert", lambda graph, quantised: b"graph")
+    monkeypatch.setattr(export, "litert", lambda graph: b"graph")
     monkeypatch.setattr(release, "_measured", lambda *arguments: [])
 
 
@@ -138,7 +138,7 @@ def test_dropout_may_differ(model):
 
 
 def test_an_ensemble_is_refused(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "litert", lambda graph, quantised: b"graph")
+    monkeypatch.setattr(export, "litert", lambda graph: b"graph")
     both = release.ensemble([model, model], tmp_path / "both", say=lambda line: None)
     with pytest.raises(pipeline.PipelineError) as error:
         parent.load(both.path, {})

@@ -20,17 +20,18 @@ def export(
     model: shell.Model,
     output: Annotated[Path, typer.Option("--output", help="The folder to write.")],
     form: Annotated[
-        Literal["saved_model", "saved_model_ids", "litert", "onnx", "model"],
+        Literal["saved_model", "saved_model_ids", "litert", "onnx", "web", "model"],
         typer.Option(
             "--format",
             help="saved_model: text to text, needs tensorflow-text where it runs; saved_model_ids: piece ids, core "
-            "operations alone; litert: one file for phones, browsers and small machines; onnx: for ONNX Runtime; "
+            "operations alone; litert: one file for phones and small machines; web: that file and a page that translates with "
+            "it in the browser; onnx: for ONNX Runtime; "
             "model: the model folder with its graph made again, so that an older model can do what newer ones can.",
         ),
     ],
     precision: Annotated[
         Literal["int8", "float16", "float32"] | None,
-        typer.Option("--precision", help="Of the weights of litert. Default: int8, the smallest and quickest."),
+        typer.Option("--precision", help="Of the weights of litert and web. Default: int8, the smallest and quickest."),
     ] = None,
     source: Annotated[
         Path | None,
@@ -43,8 +44,8 @@ def export(
     """Write a SavedModel, a LiteRT file or a model folder made again, checked in a new process. Prints the folder."""
     if reference and not source:
         raise UsageError("--reference needs --source. Received: --reference alone")
-    if precision and form != "litert":
-        raise UsageError(f"--precision is for --format litert. Received: --precision {precision} for {form}")
+    if precision and form not in ("litert", "web"):
+        raise UsageError(f"--precision is for --format litert and web. Received: --precision {precision} for {form}")
     sentences, references = _test_set(source, reference)
     from seq2seq import bundle
     from seq2seq.web import languages

@@ -21,8 +21,9 @@ from seq2seq import bundle as bundles
 from seq2seq import inference
 from seq2seq.bundle import Bundle
 from seq2seq.engine import batching
-from seq2seq.export import certificate, limits, onnx, warmup
+from seq2seq.export import browser, certificate, limits, onnx, site, warmup
 from seq2seq.export.certificate import CERTIFICATE, ExportError, Sample
+from seq2seq.export.faces import plain_search
 from seq2seq.export.limits import Guarded
 from seq2seq.export.text import TextInference, with_defaults
 from seq2seq.inference import Inference
@@ -63,10 +64,10 @@ def export(
         bundle: the model.
         form: "saved_model" (strings in and out; what loads it needs tensorflow-text), "saved_model_ids" (piece ids
             in and out, core operations alone), "litert" (model.tflite), "onnx" (serving_default.onnx and explain.onnx,
-            ids too) or "model" (the model folder with its graph made again, so that an older model can do what newer
-            ones can).
+            ids too), "web" (model.tflite and a page that translates with it in the browser) or "model" (the model
+            folder with its graph made again, so that an older model can do what newer ones can).
         output: the folder to make; it must not exist or be empty.
-        precision: of the weights of "litert", one of `PRECISIONS`; the first unless given.
+        precision: of the weights of "litert" and "web", one of `PRECISIONS`; the first unless given.
         sentences: what is translated to compare; a few drawn from the vocabulary come on top.
         references: translations of the sentences, if the export's BLEU is wanted.
         origin: where the sentences come from, in a word for the certificate.
@@ -77,8 +78,8 @@ def export(
     """
     if form not in FORMS:
         raise ExportError(f"An export must be one of {', '.join(FORMS)}. Received: {form}")
-    if precision and form != "litert":
-        raise ExportError(f"The form litert alone has a choice of precision. Received: {precision} for {form}")
+    if precision and form not in ("litert", "web"):
+        raise ExportError(f"The forms litert and web have a choice of precision. Received: {precision} for {form}")
     if (precision or PRECISIONS[0]) not in PRECISIONS:
         raise ExportError(f"A precision must be one of {', '.join(PRECISIONS)}. Received: {precision}")
     output = Path(output)
@@ -102,15 +103,10 @@ def export(
     return output
 
 
-def litert(graph: Inference, *, quantised: bool) -> bytes:
-    """The graph as a LiteRT file with the signatures of an engine, in float32 or with 8-bit weights."""
-    return converted(graph, "int8" if quantised else "float32")
-
-
-def converted(graph: Inference, precision: str) -> bytes:
-    """The graph as a LiteRT file with the signatures of an engine, its weights in one of `PRECISIONS`."""
+def litert(graph: Inference, precision: str = PRECISIONS[0], **more: Any) -> bytes:
+    """The graph as a LiteRT file with the signatures of an engine and `more`, its weights in one of `PRECISIONS`."""
     with tempfile.TemporaryDirectory() as folder:
-        signatures = graph.signatures
+        signatures = graph.signatures | more
         _save(graph, Path(folder), **signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
         if precision != "float32":
@@ -130,14 +126,20 @@ def _certify(order: Order, folder: Path) -> None:
 
 
 def _litert(order: Order, folder: Path) -> None:
-    content = converted(Inference(inference.network(order.bundle)), order.precision)
+    graph = Inference(inference.network(order.bundle))
+    content = litert(graph, order.precision, browser=browser.signature(graph, plain_search(order.bundle)))
     folder.mkdir()
     (folder / certificate.GRAPH).write_bytes(content)
     _copy_tokenizers(order.bundle, folder)
 
 
+def _web(order: Order, folder: Path) -> None:
+    _litert(order, folder)
+    site.write(folder, order.bundle, order.sample.texts[: order.sample.given])
+
+
 def _model(order: Order, folder: Path) -> None:
-    graph = converted(Inference(inference.network(order.bundle)), "int8")
+    graph = litert(Inference(inference.network(order.bundle)))
     bundles.write(folder, **_folder(order.bundle, {certificate.GRAPH: graph}))
 
 
@@ -205,5 +207,6 @@ FORMS: dict[str, Callable[[Order, Path], None]] = {
     "saved_model_ids": _saved_model_ids,
     "litert": _litert,
     "onnx": _onnx,
+    "web": _web,
     "model": _model,
 }

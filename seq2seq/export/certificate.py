@@ -37,7 +37,6 @@ DRAWN = (1, 3, 8, 20)
 """Pieces of the sentences that are drawn from the vocabulary: languages differ, lengths must."""
 _WORDS = ("README.md", "reliability.svg")
 """What is said about a model: it was not compared, and is written anew when more is known."""
-_ROWS = 8  # sentences of a call
 _PACKAGES = ("tensorflow", "tensorflow-text", "tf2onnx", "onnxruntime", "ai-edge-litert", "sentencepiece", "numpy")
 _SECONDS = 5  # that a sentence may take where nothing is quick, and a hundred times that to begin
 
@@ -157,7 +156,7 @@ def _both(
 ) -> tuple[list[Hypothesis], list[tuple[Any, float]], dict[str, Any]]:
     """What the library says, what the export says in a new process, and its attention over the first sentence."""
     order = sorted(range(len(compared.sources)), key=lambda row: len(compared.sources[row]), reverse=True)
-    batches = [order[start : start + _ROWS] for start in range(0, len(order), _ROWS)]  # as the library's own
+    batches = [order[start : start + face.rows] for start in range(0, len(order), face.rows)]
     search = plain_search(bundle)
     best: dict[int, Hypothesis] = {}
     calls: list[Call] = []
@@ -192,7 +191,7 @@ def _asked(folder: Path, calls: list[Call]) -> list[dict[str, Any]]:
         asked, answers = Path(work) / "calls.json", Path(work) / "answers.json"
         asked.write_text(json.dumps(calls), encoding="utf-8")
         command = [sys.executable, "-P", str(checker.__file__), str(folder.resolve()), str(asked), str(answers)]
-        limit = _SECONDS * (100 + _ROWS * len(calls))
+        limit = _SECONDS * (100 + 8 * len(calls))
         try:
             ended = subprocess.run(command, cwd=work, capture_output=True, timeout=limit, check=False)
         except subprocess.TimeoutExpired:

@@ -16,6 +16,7 @@ import numpy as np
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.engine import Engine, Hypothesis, LiteRTEngine, TensorFlowEngine, batching
+from seq2seq.export import browser
 from seq2seq.tokenizer import Tokenizer
 
 GRAPH = "model.tflite"
@@ -34,6 +35,7 @@ class Face:
         translate: texts and their pieces, to the call that translates them.
         read: the answer, to what is said of each and its score.
         explain: a text, its pieces and those of its translation, to the call that gives the attention.
+        rows: sentences of a call.
     """
 
     form: str
@@ -43,6 +45,7 @@ class Face:
     translate: Callable[[Sequence[str], Sequence[list[int]]], Call]
     read: Callable[[dict[str, Any]], list[tuple[Any, float]]]
     explain: Callable[[str, list[int], Sequence[int]], Call]
+    rows: int = 8
 
     def expected(self, hypothesis: Hypothesis, tokenizer: Tokenizer) -> Any:
         """What should be said, where the library says this."""
@@ -73,6 +76,30 @@ def _litert(bundle: Bundle, folder: Path, precision: str, form: str = "litert") 
     graph = (folder / GRAPH).read_bytes()
     engine: Engine = TensorFlowEngine(bundle) if precision == "float32" else LiteRTEngine(graph)
     return Face(form, precision, engine, "ids", translate, _read_ids, _explain_ids)
+
+
+def _web(bundle: Bundle, folder: Path, precision: str) -> Face:
+    """The signature `browser`, one sentence at a time, beside an engine that runs the others of the same file."""
+    search = plain_search(bundle)
+
+    def inputs(source: list[int]) -> dict[str, Any]:
+        basic = batching.basic_inputs([source], search)
+        padded = np.zeros(browser.ASKED["source"].shape, np.int32)
+        padded[0, : len(source) + 1] = basic["source"][0]
+        return {"source": padded, "max_length": basic["max_length"], "beam": basic["beam"]}
+
+    def translate(_: Sequence[str], sources: Sequence[list[int]]) -> Call:
+        return _call("browser", inputs(sources[0]), "tokens", "length", "score", "finished")
+
+    def read(answer: dict[str, Any]) -> list[tuple[Any, float]]:
+        [tokens], [length], [score], [finished] = (answer[name] for name in ("tokens", "length", "score", "finished"))
+        return [(tokens[: length - bool(finished)], score)]
+
+    def explain(_: str, source: list[int], __: Sequence[int]) -> Call:
+        return _call("browser", inputs(source), "attention")
+
+    like = _litert(bundle, folder, precision, "web")
+    return dataclasses.replace(like, translate=translate, read=read, explain=explain, rows=1)
 
 
 def _model(bundle: Bundle, folder: Path, precision: str) -> Face:
@@ -133,6 +160,7 @@ FACES: dict[str, Callable[[Bundle, Path, str], Face]] = {
     "saved_model_ids": _saved_model_ids,
     "litert": _litert,
     "onnx": _onnx,
+    "web": _web,
     "model": _model,
 }
 """By form: of a model, the folder of its export, and the precision."""
