@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq import flow
-from seq2seq.bundle import LATER, SIGNATURES, Bundle, Member
+from seq2seq.bundle import LATER, SIGNATURES, Bundle, BundleError, Member
 from seq2seq.config import Config
 from seq2seq.ensemble import Ensemble
 from seq2seq.model import Seq2Seq
@@ -220,10 +220,17 @@ def load(bundle: Bundle) -> Runner:
 
 
 def network(bundle: Bundle) -> Seq2Seq | Ensemble:
-    """The float32 network of a model folder, ready for inference; one of a single model also for further training."""
+    """The float32 network of a model folder, ready for inference; one of a single model also for further training.
+
+    Raises:
+        BundleError: a file was altered, or a weight is no number.
+    """
     from safetensors.numpy import load as numbers
 
     arrays = numbers(bundle.read("weights.safetensors"))
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise BundleError(f"The weights of a model must be finite numbers. Received: {bundle.path}, {name}")
     return together(bundle.members, arrays) if bundle.members else build(bundle.config, arrays)
 
 

@@ -141,6 +141,9 @@ class Trainer:
                 self._epoch(step, train, stop)
                 self._check_rise(warm)
                 self._finish_epoch(valid)
+                if self.devices.any(stop.asked or STOP.is_set()):
+                    self.devices.part()
+                    raise Interrupted
             self.callbacks.on_train_end({})
             self.devices.part()
         return self.standing

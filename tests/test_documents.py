@@ -473,6 +473,11 @@ class TestArchives:
         done = self.member(tmp_path, ".xlsx", "xl/sharedStrings.xml", xl__sharedStrings_xml=strings)
         assert done == strings.replace("the key", "der Schlüssel").replace("you", "Sie")
 
+    def test_a_namespace_may_be_a_mere_word(self, tmp_path: Path) -> None:
+        runs = '<w:r><w:rPr xmlns:q="x"><w:b/></w:rPr><w:t>key</w:t></w:r><w:r><w:t> you</w:t></w:r>'
+        content = f'<w:document xmlns:w="{W}"><w:p>{runs}</w:p></w:document>'
+        assert "Schlüssel" in self.member(tmp_path, ".docx", "word/document.xml", word__document_xml=content)
+
     def test_excel_keeps_the_heads_of_tables(self, tmp_path: Path) -> None:
         space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
         strings = "<si><t>the key</t></si><si><t>you</t></si><si><r><t>a </t></r><r><t>key</t></r></si>"
@@ -550,6 +555,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("name", "content", "settings", "sentence"),
         [
+            ("a\nb", b"", {}, r"A document's name must end in one of \.txt .*Received: '.*a.nb'"),
             ("a.exe", b"", {}, r"A document's name must end in one of \.txt .*Received: .*a.exe"),
             ("a.txt", b"a\nb\xff\n", {}, r"must be in UTF-8, or its encoding must be given. .*line 2 \(byte 0xff"),
             ("a.md", b"a\nb\xff\n", {}, r"must be in UTF-8, or .*a.md, line 2"),

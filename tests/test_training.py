@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -80,6 +81,21 @@ def test_sigterm_stops_as_ctrl_c_does(tmp_path):
         trainer(tmp_path, callbacks=[Stop(1, signal.SIGTERM)]).run(corpus(), corpus())
     assert (tmp_path / training.LATEST).exists()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_asked_to_stop_while_the_last_epoch_is_judged_it_stops(tmp_path):
+    made = trainer(tmp_path, epochs=2, bleu=[1, 2])
+    judge = made.evaluate
+
+    def asked(model):
+        if made.standing.epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return judge(model)
+
+    made.evaluate = asked
+    with pytest.raises(Interrupted):
+        made.run(corpus(), corpus())
+    assert checkpoint.load(tmp_path / training.LATEST)[1]["epoch"] == 2
 
 
 def test_loss_falls(tmp_path):

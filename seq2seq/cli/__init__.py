@@ -6,6 +6,7 @@ It owns exit codes and what goes to which stream; everything else is the library
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -66,7 +67,13 @@ def main() -> None:
     """What the console script calls: runs the command line of this process and ends it."""
     if "_SEQ2SEQ_COMPLETE" in os.environ:
         app(prog_name="seq2seq")  # the shell asks for completions
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(run(sys.argv[1:]))
+
+
+def _terminated(*_: object) -> None:
+    """SIGTERM ends a command as Ctrl-C does: what is half-written goes, and a sentence tells."""
+    raise KeyboardInterrupt
 
 
 def run(argv: Sequence[str]) -> int:

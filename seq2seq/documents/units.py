@@ -18,7 +18,8 @@ class DocumentError(ValueError):
     @classmethod
     def at(cls, must: str, path: Path, line: int = 0, reason: str = "") -> DocumentError:
         """The sentence in its form: what must hold, and where it does not."""
-        place = f"{path}, line {line}" if line else f"{path}"
+        name = str(path) if str(path).isprintable() else repr(str(path))
+        place = f"{name}, line {line}" if line else name
         return cls(f"{must}. Received: {place}{f' ({reason})' if reason else ''}")
 
 

@@ -186,7 +186,12 @@ def _format(run: Any) -> bytes:
             plain.remove(child)
     for name in ("lang", "dirty", "err", "noProof"):
         plain.attrib.pop(name, None)
-    return etree.tostring(plain, method="c14n", with_tail=False) if len(plain) or plain.attrib else b""
+    if not len(plain) and not plain.attrib:
+        return b""
+    try:
+        return etree.tostring(plain, method="c14n", with_tail=False)
+    except etree.C14NError:  # which has no form for a namespace that is no whole address
+        return etree.tostring(plain, with_tail=False)
 
 
 def _text(run: Any) -> str:

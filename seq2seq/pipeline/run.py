@@ -5,6 +5,7 @@ It owns names and whole-or-absent writing; it does not know how anything is made
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,8 +93,23 @@ def check_folder(folder: Path, resume: bool) -> None:
         raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {folder}")
 
 
+def sweep(run: Run) -> None:
+    """Removes what a run that was killed left half-written."""
+    for left in (*run.folder.rglob("*.partial*"), *run.folder.glob(f".{run.model.name}.*.old")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
 def replace(path: Path, content: bytes) -> None:
     """Writes a file that is whole or absent."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise PipelineError(
+            f"A run folder must be writable and have room. Received: {path} ({error.strerror})"
+        ) from None

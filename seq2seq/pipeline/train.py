@@ -27,7 +27,7 @@ from seq2seq.pipeline import material, parent
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
-from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run, check_folder
+from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run, check_folder, sweep
 from seq2seq.pipeline.start import start
 from seq2seq.pipeline.watching import Watch
 from seq2seq.preflight import PreflightError
@@ -74,6 +74,8 @@ def train(
     allocation.keep_large_blocks()
     devices = distribution.connect(gpus, say)
     say = say if devices.chief else _silence
+    if devices.chief and resume:
+        sweep(run)
     if devices.chief and not run.config.exists():
         with _left_as_it_was(run, resume):
             start(files, run, settings, say, budget=before.budget)
