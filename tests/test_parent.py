@@ -80,7 +80,7 @@ def test_a_child_begins_with_the_weights_and_keeps_the_rest(run, files, model, t
         np.testing.assert_allclose(after[name], array, atol=1e-3)
     made = child.config
     assert (made.model.units, made.model.dropout, made.search.beam) == (16, 0.0, 3)
-    assert (made.training.sampling, made.training.warmup_steps, made.training.epochs) == (0.2, 50, 1)
+    assert (made.training.sampling, made.training.warmup_steps, made.training.epochs) == (0.2, 10, 1)
     assert child.provenance["parent"]["name"] == "mother"
     assert child.provenance["parent"]["digest"] == model.digest
     page = child.read("README.md").decode()
@@ -165,7 +165,14 @@ def test_batches_are_never_larger_than_the_parents_or_than_suits_the_text(pairs,
     settings = config.fine_tuning(Config(), pairs)["training"]
     assert settings["batch_tokens"] == tokens
     assert settings["learning_rate"] == pytest.approx(Config().training.learning_rate / 10)
-    assert settings["epochs"] < Config().training.epochs
+    assert settings["epochs"] <= Config().training.epochs
+
+
+@pytest.mark.parametrize(("pairs", "epochs", "warmup"), [(10, 60, 10), (300, 20, 15), (1000, 6, 50), (200_000, 6, 50)])
+def test_a_few_corrections_are_read_so_often_that_something_moves(pairs, epochs, warmup):
+    settings = config.fine_tuning(Config(), pairs)["training"]
+    assert (settings["epochs"], settings["warmup_steps"]) == (epochs, warmup)
+    assert settings["patience"] >= epochs  # the BLEU of a few sentences stands still for long
 
 
 def test_a_card_without_a_parent_speaks_of_none():

@@ -40,8 +40,10 @@ def defaults(pairs: int) -> dict[str, Any]:
 def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
     """What differs from the settings of a trained model where it is trained further, on this many pairs.
 
-    A tenth of the usual learning rate and few epochs: what it knows already should be bent, not written over.
+    A tenth of the usual learning rate and few epochs: what it knows already should be bent, not written over. Of few
+    pairs, such as the corrections of a week, come as many steps as of a thousand, or nothing would move.
     """
+    epochs = max(6, min(60, 6000 // max(1, pairs)))
     usual = defaults(pairs).get("training", {}).get("batch_tokens", parent.training.batch_tokens)
     return {
         "corpus": {"weights": ()},
@@ -50,8 +52,9 @@ def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
             "learning_rate": 1e-4,
             "final_learning_rate": 1e-5,
             "schedule": "cosine",
-            "warmup_steps": 50,
-            "epochs": 6,
+            "warmup_steps": min(50, max(10, pairs // 20)),
+            "epochs": epochs,
+            "patience": max(epochs, parent.training.patience),
             "batch_tokens": min(usual, parent.training.batch_tokens),
         },
     }
