@@ -321,6 +321,12 @@ class TestMessages:
         self.refused(lambda: backwards.translate([[5], long], GREEDY), pattern)
         self.refused(lambda: backwards.explain(long, [5]), pattern)
 
+    def test_a_translation_that_is_too_long_to_be_scored(self, backwards: LiteRTEngine) -> None:
+        long = [5] * (engine.MAX_SOURCE + 1)
+        pattern = r"^A translation that is scored must have at most 256 pieces\. Received: 257$"
+        self.refused(lambda: backwards.score([[5]], [long]), pattern)
+        self.refused(lambda: backwards.occlusion([5], long), pattern)
+
     def test_an_engine_that_is_none(self, tmp_path: Path) -> None:
         model = bundle.load(scripted.write(tmp_path / "model"))
         pattern = r"^An engine must be litert or tensorflow\. Received: 'torch'$"

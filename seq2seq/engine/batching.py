@@ -114,8 +114,12 @@ def score(
         attention_bias: as in `Demands`, for every row.
     """
     search = SearchConfig(beam=1, max_length=1)
-    for side in (sources, targets):
-        check(side, search, ())
+    check(sources, search, ())
+    for target in targets:
+        if len(target) > MAX_SOURCE:
+            raise EngineError(
+                f"A translation that is scored must have at most {MAX_SOURCE} pieces. Received: {len(target)}"
+            )
     said = [(*target, EOS) for target in targets]
     longest = [max(len(source) + 1, len(target)) for source, target in zip(sources, said, strict=True)]
     places, jobs = list(_batches(longest, 1, workers, room)), []
