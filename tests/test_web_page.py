@@ -189,6 +189,21 @@ class TestCorrections:
         visit.page.keyboard.press("Escape")
         visit.page.get_by_role("button", name="Forget “das Ding.”").click()
 
+    def test_what_was_forgotten_in_another_tab_is_forgotten_here(self, visit: Visit, server: Any) -> None:
+        visit.source.fill("the sunset that you gave him.")
+        visit.page.get_by_role("button", name="Correct", exact=True).click()
+        visit.target.fill("Abendrot.")
+        visit.page.get_by_role("button", name="Keep").click()
+        expect(visit.page.locator(".found .kind")).to_have_text("Your correction")
+        answer = visit.page.request.post(f"{server.url}/v1/translate", data={"text": "the sunset that you gave him."})
+        number = answer.json()["translations"][0]["memory"][0]["id"]
+        assert visit.page.request.delete(f"{server.url}/v1/corrections/{number}").status == 204
+        visit.page.get_by_role("button", name="Forget “Abendrot.”").click()
+        expect(visit.page.locator(".status .notes")).to_have_text("Forgotten.")
+        expect(visit.page.locator(".found li")).to_have_count(0)
+        assert len(visit.troubles) == 2  # the browser's own words about a 404
+        visit.troubles.clear()
+
     def test_a_correction_that_is_refused_is_not_said_to_be_kept(self, visit: Visit) -> None:
         visit.source.fill("the sunset.")
         visit.page.get_by_role("button", name="Correct", exact=True).click()

@@ -90,7 +90,10 @@
       async kept(target) {
         await changed(call("v1/corrections", { method: "POST", body: JSON.stringify({ source: state.text, target, model: state.model.name }) }), t("Remembered."));
       },
-      forgotten: (id) => changed(call(`v1/corrections/${encodeURIComponent(id)}`, { method: "DELETE" }), t("Forgotten.")),
+      forgotten(id) { // whoever forgot it elsewhere wanted the same
+        const gone = (error) => { if (error.status !== 404) throw error; };
+        return changed(call(`v1/corrections/${encodeURIComponent(id)}`, { method: "DELETE" }).catch(gone), t("Forgotten."));
+      },
       spoken(code) {
         const edited = desk.editing() ? desk.target.value : null;
         own.choose(code);

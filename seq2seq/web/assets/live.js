@@ -5,11 +5,11 @@
   const SOON = 10, LATEST = 300; // milliseconds that a text stands before it is asked for: half of what the last one took
   const SLOW = 250; // milliseconds after which one sees that something is under way
 
-  // JSON from the server; an error has one sentence.
+  // JSON from the server; an error has one sentence, and the status.
   async function call(path, options = {}) {
     const response = await fetch(new URL(path, document.baseURI), { ...options, headers: { "content-type": "application/json", ...options.headers } });
     const told = response.status === 204 ? {} : await response.json().catch(() => null);
-    if (!response.ok || !told) throw new Error(told?.error?.message || t("The server did not answer as it should. Please try again."));
+    if (!response.ok || !told) throw Object.assign(new Error(told?.error?.message || t("The server did not answer as it should. Please try again.")), { status: response.status });
     return told;
   }
 
