@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,18 +96,24 @@ def held(pid: int) -> Held:
     return Held(memory, threads, handles)
 
 
+REFUSED, BROKEN = 0, -1
+"""In the place of a code: nobody takes the connection; it was taken and then broken off."""
+
+
 def ask(server: Server, path: str, form: Any = None, *, timeout: float = 120) -> tuple[int, str]:
-    """Code and body of an answer; 0 where the connection was refused or broken off."""
+    """Code and body of an answer to a form, or to nothing."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout)
     body = form if isinstance(form, bytes | None) else json.dumps(form).encode()
-    with suppress(OSError, http.client.HTTPException):
-        try:
-            connection.request("GET" if body is None else "POST", path, body, {"content-type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-    return 0, ""
+    try:
+        connection.request("GET" if body is None else "POST", path, body, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    except ConnectionRefusedError:
+        return REFUSED, ""
+    except (OSError, http.client.HTTPException) as error:
+        return BROKEN, repr(error)
+    finally:
+        connection.close()
 
 
 def await_ready(server: Server, *, page: bool = False) -> float:
@@ -130,8 +136,9 @@ def serving(*arguments: str) -> Iterator[Server]:
         await_ready(server, page=True)
         yield server
     finally:
-        server.process.kill()
-        server.process.communicate()
+        if server.process.poll() is None:
+            server.process.kill()
+            server.process.communicate()
 
 
 def quantile(numbers: Sequence[float], share: float) -> float:

@@ -261,6 +261,12 @@ class TestApi:
         events = server.get(f"/gradio_api/call/translate/{json.loads(body)['event_id']}")[1]
         assert "event: complete" in events, events
 
+    def test_a_call_with_too_few_values_is_a_sentence_that_quotes_nothing(self, server: Server) -> None:
+        _, body = server.get("/gradio_api/call/translate", b'{"data": ["very private"]}')
+        events = server.get(f"/gradio_api/call/translate/{json.loads(body)['event_id']}")[1]
+        assert "A call must have 4 values, as /gradio_api/info says. Received: 1" in events
+        assert "private" not in events
+
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [

@@ -5,8 +5,9 @@ It draws what it is handed after each epoch; it does not know the network or how
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ import keras
 import numpy as np
 
 Logs = Mapping[str, Any]
+
+
+class BoardError(ValueError):
+    """The files of TensorBoard cannot be written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,9 @@ class TensorBoard(keras.callbacks.Callback):
         folder: where the event files go.
         looks: called after each epoch; the sentences to look into.
         every: how many batches apart the numbers of a batch are.
+
+    Raises:
+        BoardError: the disk is full, or cannot be written.
     """
 
     def __init__(self, folder: Path, looks: Callable[[], Sequence[Look]] = tuple, *, every: int = 20) -> None:
@@ -50,8 +58,9 @@ class TensorBoard(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         import tensorflow as tf
 
-        self._summary = tf.summary
-        self._writer = tf.summary.create_file_writer(str(self._folder))
+        self._summary, self._failures = tf.summary, tf.errors.OpError
+        with self._on_disk():
+            self._writer = tf.summary.create_file_writer(str(self._folder))
         self._start = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -65,18 +74,29 @@ class TensorBoard(keras.callbacks.Callback):
         names = ("loss", "perplexity", "valid_perplexity", "bleu", "chrf", "learning_rate", "tokens_per_second")
         self._write("epoch", [name for name in names if name in (logs or {})], logs or {}, epoch + 1)
         self._look(self._looks(), epoch + 1)
-        self._writer.flush()
+        with self._on_disk():
+            self._writer.flush()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self._writer.close()
+        with self._on_disk():
+            self._writer.close()
+
+    @contextlib.contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            reason = error.message.rpartition("; ")[2].partition("\n")[0]
+            must = "TensorBoard's folder must be writable and have room"
+            raise BoardError(f"{must}. Received: {self._folder} ({reason})") from None
 
     def _write(self, group: str, names: Sequence[str], logs: Logs, step: int) -> None:
-        with self._writer.as_default():
+        with self._on_disk(), self._writer.as_default():
             for name in names:
                 self._summary.scalar(f"{group}/{name}", float(logs[name]), step=step)
 
     def _look(self, looks: Sequence[Look], step: int) -> None:
-        with self._writer.as_default():
+        with self._on_disk(), self._writer.as_default():
             for number, look in enumerate(looks, start=1):
                 self._summary.image(f"attention/sentence {number}", picture(look)[None], step=step)
             for name in looks[0].gates if looks else ():
