@@ -301,6 +301,31 @@ def test_a_translation_whose_client_leaves_ends_at_the_next_sentence() -> None:
     assert 1 <= len(slow.searches) <= 2
 
 
+def test_what_takes_long_is_not_begun_for_a_client_that_has_left() -> None:
+    class Watched(Translator):
+        def explain(self, text, **wanted):
+            begun.set()
+            time.sleep(0.2)
+            return super().explain(text, **wanted)
+
+        def influence(self, text, **asked):
+            looked.append(text)
+            return super().influence(text, **asked)
+
+    begun, looked = threading.Event(), []
+    made = api.Api(Shelf(single(Watched), max_characters=100))
+
+    async def asked_and_left() -> None:
+        asking = asyncio.ensure_future(made.explain(forms.Explain(text="the key", influence=True)))
+        await asyncio.to_thread(begun.wait, 5)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await asyncio.sleep(0.4)
+
+    asyncio.run(asked_and_left())
+    assert looked == []
+
+
 class TestExplain:
     def test_gives_the_trace_as_the_library_writes_it(self, place: SimpleNamespace) -> None:
         answer = place.client.post("/v1/explain", json={"text": "the key"})

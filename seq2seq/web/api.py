@@ -129,7 +129,8 @@ class Api:
         for key in ("target", "cells", "beam", "alternatives", "step"):
             if getattr(form, key) not in (None, False):
                 wanted[key] = getattr(form, key)
-        trace = await self._do(desk, plain.trace, desk.translator, form, wanted)
+        with answers.awaited() as go_on:
+            trace = await self._do(desk, plain.trace, desk.translator, form, wanted, go_on)
         return Response(trace, media_type="application/json")
 
     async def document(

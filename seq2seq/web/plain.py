@@ -6,7 +6,7 @@ It knows the fields of both; it knows neither HTTP nor when something is asked.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,12 +40,20 @@ def terms(form: forms.Terms | None) -> Terms | None:
     return Terms(**{**given, "attend": {**given["attend"], **pieces}})
 
 
-def trace(translator: Translator, form: forms.Explain, wanted: dict[str, Any]) -> str:
-    """The trace as JSON, with what the source pieces do where that is asked for."""
+def trace(translator: Translator, form: forms.Explain, wanted: dict[str, Any], go_on: Callable[[], object]) -> str:
+    """The trace as JSON, with what the source pieces do where that is asked for.
+
+    Arguments:
+        translator: is asked.
+        form: says what else is wanted.
+        wanted: what `Translator.explain` is called with.
+        go_on: called before what takes long; what it raises ends the work.
+    """
     found = translator.explain(form.text, **wanted)
     told = {key: wanted[key] for key in ("target", "search", "terms") if key in wanted}
     for name in ("influence", "saliency"):
         if getattr(form, name):
+            go_on()
             found = dataclasses.replace(found, **{name: getattr(translator, name)(form.text, **told)})
     return found.to_json()
 
