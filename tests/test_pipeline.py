@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from seq2seq import batches, bundle, checkpoint, config, pipeline
+from seq2seq import batches, bundle, config, pipeline
 from seq2seq.cli import run
 from seq2seq.pipeline.judge import Judge
 
@@ -94,33 +92,6 @@ def test_engines_exports_and_a_new_process_say_the_same(learned, tmp_path):
     assert again.stdout == said["litert"]
     agreement = np.mean([a == b for a, b in zip(*(said[e].splitlines() for e in said), strict=True)])
     assert agreement > 0.9  # 8-bit weights word a few sentences differently
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_it_resumes_to_the_same_weights(tmp_path, full):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    whole.mkdir()
-    parts.mkdir()
-    settings = ("training.checkpoint_minutes=0.0001", "training.batch_tokens=200")
-    assert run(train(whole, *settings)) == 0
-    command = [sys.executable, "-m", "seq2seq", *train(parts, *settings)]
-    draw = random.Random(1)
-    for _ in range(20 if full else 2):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        latest = parts / "run" / "checkpoints" / "latest.safetensors"
-        deadline = time.monotonic() + 240
-        while not latest.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(draw.uniform(0, 1.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        command = [*command, "--resume"] if "--resume" not in command else command
-    assert subprocess.run(command, capture_output=True).returncode == 0
-    ends = [checkpoint.load(folder / "run" / "checkpoints" / "latest.safetensors")[0] for folder in (whole, parts)]
-    for name, array in ends[0].items():
-        np.testing.assert_array_equal(array, ends[1][name])
-    files = [(folder / "run" / "model" / "weights.safetensors").read_bytes() for folder in (whole, parts)]
-    assert files[0] == files[1]
 
 
 def test_a_folder_in_use_is_refused(tmp_path, capsys):
