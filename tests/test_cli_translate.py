@@ -85,7 +85,7 @@ class Standard(io.TextIOWrapper):
 @pytest.fixture
 def translator(monkeypatch):
     translator = Reverser()
-    monkeypatch.setattr(shell, "load", lambda model, engine, threads=None: translator)
+    monkeypatch.setattr(shell, "load", lambda model, engine, threads=None, *, sure=False: translator)
     monkeypatch.setattr(streams, "silence", lambda: None)
     return translator
 
@@ -234,7 +234,7 @@ def test_terms_reach_the_translator(command, run, translator, tmp_path):
     ],
 )
 def test_flags_that_make_no_sense_are_refused_before_the_model_is_loaded(flags, sentence, run, monkeypatch):
-    monkeypatch.setattr(shell, "load", lambda *_: pytest.fail("it was loaded"))
+    monkeypatch.setattr(shell, "load", lambda *_, **__: pytest.fail("it was loaded"))
     code, out, err = run("translate", *flags.split(), stdin=b"a\n")
     assert (code, out) == (2, b"")
     assert sentence in err

@@ -60,6 +60,7 @@ ROWS = {
     "release": "config bundle calibration card evaluation report translator inference export",
     "documents": "translator",
     "translation_memory": "",
+    "cluster": "",
     "web": "bundle calibration translator explanation documents translation_memory",
 }
 TABLE = {noun: set(row.split()) for noun, row in ROWS.items()}

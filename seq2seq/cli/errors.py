@@ -24,6 +24,7 @@ CODES = {
     "TranslationMemoryError": BAD_DATA,
     "TokenizerError": BAD_DATA,
     "KeysError": BAD_DATA,
+    "ShardsError": BAD_DATA,
     "TranslationError": BAD_DATA,
     "BundleError": NO_MODEL,
     "EngineError": NO_MODEL,

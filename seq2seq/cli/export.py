@@ -24,8 +24,8 @@ def export(
         typer.Option(
             "--format",
             help="saved_model: text to text, needs tensorflow-text where it runs; saved_model_ids: piece ids, core "
-            "operations alone; litert: one file for phones and small machines; web: that file and a page that translates with "
-            "it in the browser; onnx: for ONNX Runtime; "
+            "operations alone; litert: one file for phones and small machines; web: that file and a page that "
+            "translates with it in the browser; onnx: for ONNX Runtime; "
             "model: the model folder with its graph made again, so that an older model can do what newer ones can.",
         ),
     ],

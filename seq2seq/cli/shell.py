@@ -179,13 +179,18 @@ def search_config(translator: Translator, flags: dict[str, Any]) -> SearchConfig
     return config.build({"search": own}, {"search": flags}).search
 
 
-def load(model: Path, engine: str, threads: int | None = None) -> Translator:
-    """The translator of a model folder."""
+def load(model: Path, engine: str, threads: int | None = None, *, sure: bool = False) -> Translator:
+    """The translator of a model folder; where it must be `sure` of itself, one whose confidence was measured."""
     if engine == "tensorflow":
         import_tensorflow()
     from seq2seq.translator import Translator
 
-    return Translator.load(model, engine=engine, threads=threads)
+    translator = Translator.load(model, engine=engine, threads=threads)
+    if sure:
+        from seq2seq import calibration
+
+        calibration.check(translator.calibration, model)
+    return translator
 
 
 def languages(given: tuple[str | None, str | None], source: Path, target: Path | None) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import sys
 import time
@@ -16,10 +17,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from seq2seq.cli.errors import DataError, UsageError, debugging, say
+from seq2seq.cluster.shards import LONGEST_LINE, Shard
 
 BOM = b"\xef\xbb\xbf"
-LONGEST_LINE = 1 << 26
-"""Bytes; a file without line feeds must not fill the memory."""
 
 
 class Lines:
@@ -27,17 +27,21 @@ class Lines:
 
     Only the line feed ends a line; a carriage return before it goes too, U+0085 and U+2028 stay inside. What cannot be
     read or decoded ends the iteration, so that the lines before it are still worked on; `check` raises it afterwards.
+    Of a `part` of a file only its lines come, with the numbers that they have in the whole.
 
     Raises:
         DataError: the file cannot be opened; from `check`, line and byte of the first that is not UTF-8.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, part: Shard | None = None) -> None:
         self.name = "standard input" if _is_dash(path) else str(path)
-        self.count = 0
+        self.count = part.line - 1 if part else 0
+        self._left = part.lines if part else math.inf
         self._error: DataError | None = None
         self._stream = _standard("stdin") if _is_dash(path) else self._open(Path(str(path)))
         self.interactive = _is_dash(path) and self._stream.isatty()
+        if part:
+            self._stream.seek(part.start)
 
     def __iter__(self) -> Iterator[str]:
         while (raw := self._read()) is not None:
@@ -57,6 +61,8 @@ class Lines:
             raise self._error
 
     def _read(self) -> bytes | None:
+        if not self._left:
+            return None
         try:
             raw = self._stream.readline(LONGEST_LINE + 1)
         except OSError as error:
@@ -65,6 +71,7 @@ class Lines:
         if not raw:
             return None
         self.count += 1
+        self._left -= 1
         if len(raw) > LONGEST_LINE:
             self._error = DataError(
                 f"A line must have at most {LONGEST_LINE:,} bytes. Received: {self.name}, line {self.count}"
@@ -104,8 +111,13 @@ def read_pairs(source: Path, target: Path, noun: str) -> tuple[list[str], list[s
 
 def write(out: BinaryIO, text: str) -> None:
     """One line, at once: whoever reads the pipe gets it, and an interruption loses nothing."""
-    out.write(text.replace("\n", " ").encode("utf-8", "replace") + b"\n")
+    out.write(encoded(text))
     out.flush()
+
+
+def encoded(text: str) -> bytes:
+    """One line, its end included."""
+    return text.replace("\n", " ").encode("utf-8", "replace") + b"\n"
 
 
 def show(text: str) -> None:

@@ -1,28 +1,25 @@
 """`seq2seq translate`: lines in, translations out, in order and as many.
 
-It knows the forms of output; how a line is translated is the translator's.
+It knows where lines come from and go to; how a line is translated is the translator's.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2seq.cli import documents, errors, shell, streams
+from seq2seq.cli import documents, errors, printing, sharded, shell, streams
+from seq2seq.cli.printing import Form
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from seq2seq.config import SearchConfig
     from seq2seq.translator import Terms, Translation, Translator
-
-
-WARNINGS = 3
-"""Most of them that are printed for one line; a line of a megabyte would have thousands."""
 
 
 @app.command()
@@ -64,6 +61,15 @@ def translate(
     no_protect: shell.NoProtect = False,
     engine: shell.Engine = "litert",
     threads: shell.Threads = None,
+    ray: Annotated[
+        int | None,
+        typer.Option(
+            "--ray",
+            min=1,
+            help="Translate --input with N processes on a Ray cluster (RAY_ADDRESS, else this machine); started again, "
+            "it goes on where it ended.",
+        ),
+    ] = None,
 ) -> None:
     """Translate text, line by line. One line in, one line out; blank lines stay."""
     given = locals()
@@ -71,32 +77,26 @@ def translate(
     if documents.wanted(given):
         documents.translate(given, flags, terms)
         return
+    form = Form("json" if as_json else "scored" if scores else "plain", 1, min_confidence or 0.0)
+    if ray:
+        sharded.translate(model, given, flags, terms, form=form)
+        return
     lines = streams.Lines(source)
-    translator = shell.load(model, engine, threads)
-    if min_confidence is not None:
-        from seq2seq import calibration
-
-        calibration.check(translator.calibration, model)
+    translator = shell.load(model, engine, threads, sure=min_confidence is not None)
     search = shell.search_config(translator, flags)
-    form = _as_json if as_json else _scored if scores else _plain
+    form = dataclasses.replace(form, n_best=search.n_best)
     quiet = lines.interactive or (output is None and streams.stdout_is_terminal())
     with streams.output(output) as out, streams.Progress("lines", quiet=quiet) as progress:
         withheld = 0
         for translation in _translations(translator, lines, search, terms):
             progress.step()
-            if translation.unsure(min_confidence or 0):
-                translation, withheld = _withheld(translation), withheld + 1
-            for line in form(translation, search.n_best):
+            printed, left_out = form(translation)
+            withheld += left_out
+            for line in printed:
                 streams.write(out, line)
-            _warn(progress.count, translation.warnings)
+            printing.warn(progress.count, translation.warnings)
         lines.check()
-    if withheld:
-        errors.say("note", f"left empty, for their confidence is under {min_confidence}: {withheld:,}")
-
-
-def _withheld(translation: Translation) -> Translation:
-    """It without what it would say."""
-    return dataclasses.replace(translation, text="", score=0.0, hypotheses=())
+    printing.tell_withheld(withheld, min_confidence)
 
 
 def _translations(
@@ -106,34 +106,3 @@ def _translations(
         return translator.stream(lines, search=search, terms=terms)
     errors.say("note", "type a sentence and press Enter; Ctrl-D ends")
     return (translator(line, search=search, terms=terms) for line in lines)
-
-
-def _warn(line: int, warnings: Sequence[str]) -> None:
-    for warning in warnings[:WARNINGS]:
-        errors.say("warning", f"line {line}: {warning}")
-    if len(warnings) > WARNINGS:
-        errors.say("warning", f"line {line}: and {len(warnings) - WARNINGS} more of this line; --json has them all")
-
-
-def _plain(translation: Translation, n_best: int) -> list[str]:
-    return [text for text, _ in _candidates(translation, n_best)]
-
-
-def _scored(translation: Translation, n_best: int) -> list[str]:
-    return [f"{score:.4f}\t{text}" for text, score in _candidates(translation, n_best)]
-
-
-def _as_json(translation: Translation, n_best: int) -> list[str]:
-    """One line whatever was asked for; the keys are the fields of the library's Translation."""
-    names = ("source", "text", "score", "confidence", "hypotheses", "flags", "warnings", "engine")
-    value: dict[str, Any] = {name: getattr(translation, name) for name in names}
-    value["hypotheses"] = [dataclasses.asdict(candidate) for candidate in translation.hypotheses[:n_best]]
-    return [streams.to_json(value)]
-
-
-def _candidates(translation: Translation, n_best: int) -> list[tuple[str, float]]:
-    """Exactly n_best, so that line numbers can be worked out: where fewer were found, empty ones follow."""
-    if n_best == 1:
-        return [(translation.text, translation.score)]
-    found = [(candidate.text, candidate.score) for candidate in translation.hypotheses[:n_best]]
-    return found + [("", 0.0)] * (n_best - len(found))

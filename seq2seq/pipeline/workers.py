@@ -6,10 +6,8 @@ It owns what the user's process and the workers say to each other; what a worker
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import pickle
-import socket
 import tempfile
 import threading
 import time
@@ -18,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seq2seq import bundle, distribution, training
+from seq2seq import bundle, cluster, distribution, training
 from seq2seq.bundle import Bundle
 from seq2seq.distribution import DistributionError
 from seq2seq.pipeline.budget import AS_USUAL, Before
@@ -28,8 +26,6 @@ from seq2seq.training import StopSignals
 
 Say = Callable[[str], None]
 
-ADDRESS = "RAY_ADDRESS"
-QUIET = {"logging_level": logging.ERROR, "log_to_driver": False}
 HANDED_ON = ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")
 """Variables that the workers get from the user's process; Ray hands on none by itself."""
 EVERY = 0.5
@@ -159,39 +155,11 @@ def _portable(error: Exception) -> Exception:
 
 @contextlib.contextmanager
 def _cluster(count: int, say: Say) -> Iterator[Any]:
-    """While entered, this process is connected with a cluster."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
-    if ray.is_initialized():
-        yield ray
-        return
-    address = os.environ.get(ADDRESS)
     try:
-        _reach(address or "")
-        ray.init("auto", **QUIET)
-    except (OSError, RuntimeError, ValueError) as error:
-        if address or not isinstance(error, ConnectionError):
-            raise DistributionError(
-                f"{ADDRESS} must name a cluster that runs with this version of Ray and Python, and with this token. "
-                f"Received: {address or 'none, and on this machine one'} ({_gist(error)})"
-            ) from error
-        say("no Ray cluster runs here; the workers share this machine")
-        try:
-            ray.init("local", num_cpus=max(count, os.cpu_count() or 1), include_dashboard=False, **QUIET)
-        except Exception as error:  # of that very class
-            raise DistributionError(f"Ray must be able to start on this machine. Received: {_gist(error)}") from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _reach(address: str) -> None:
-    """Raises OSError where nothing listens at HOST:PORT; Ray would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdecimal() and "/" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        with cluster.connected(count, say) as ray:
+            yield ray
+    except cluster.ClusterError as error:
+        raise DistributionError(str(error)) from error
 
 
 def _here(ray: Any) -> Any:
@@ -241,7 +209,7 @@ def _fit(ray: Any, desk: Any, workers: Workers, job: Mapping[str, Any], say: Say
         present = ", ".join(f"{ray.cluster_resources().get(name, 0):.0f} {name}" for name in each)
         raise DistributionError(
             f"A Ray cluster must have room for all workers, and seq2seq on all machines. Received: {workers.count} "
-            f"workers, each with {what}, in a cluster with {present} ({_gist(failed[0].controller_failure)})"
+            f"workers, each with {what}, in a cluster with {present} ({cluster.gist(failed[0].controller_failure)})"
         ) from failed[0]
     raise failed[0]
 
@@ -274,11 +242,6 @@ def _reason(failures: Mapping[int, Exception]) -> Exception:
     return DistributionError(
         f"All workers must stay alive; start the same command again with --resume. Received: the end of worker {gone}"
     )
-
-
-def _gist(error: Exception) -> str:
-    """What an error says: some of Ray's have a traceback of another machine before it, and advice behind it."""
-    return "".join(str(error).strip().splitlines()[-1:]).partition(". ")[0]
 
 
 def _reads_stdin(value: Any) -> bool:
