@@ -51,6 +51,15 @@ EXPLAIN = {
     "k": tf.TensorSpec((1,), tf.int32, "k"),
 }
 
+SALIENCY = [
+    tf.TensorSpec((None,), tf.int32, "source"),
+    tf.TensorSpec((None,), tf.int32, "target"),
+    tf.TensorSpec((None,), tf.float32, "attention_bias"),
+    tf.TensorSpec((None,), tf.int32, "steps"),
+]
+TOGETHER = 512
+"""Most target pieces in the rows of one pass of the saliency: each has all logits, and what flows back to them."""
+
 GRADIENT = {
     "source": tf.TensorSpec((None, None), tf.int32, "source"),
     "target": tf.TensorSpec((None, None), tf.int32, "target"),
@@ -76,7 +85,7 @@ class Inference(tf.Module):
         self.translate = tf.function(self._translate, list(TRANSLATE.values()), autograph=False)
         self.constrained = tf.function(self._constrained, list(CONSTRAINED.values()), autograph=False)
         self.explain = tf.function(self._explain, list(EXPLAIN.values()), autograph=False)
-        self.saliency = tf.function(self._saliency, autograph=False)
+        self.saliency = tf.function(self._saliency, SALIENCY, autograph=False)
         self.gradient = None
         if isinstance(model, Seq2Seq):
             self.gradient = tf.function(self._gradient, list(GRADIENT.values()), autograph=False)
@@ -153,14 +162,13 @@ class Inference(tf.Module):
             "decoder": tf.stack([flow.norms(each) for each in flows]),
         }
 
-    def _saliency(self, source, target, bias):
-        """Gradient times input, (T, S): row t of the log-probability of target[t], of ids (S,) and (T,) and bias (S,).
+    def _saliency(self, source, target, bias, steps):
+        """Gradient times input, (R, S): row r of the log-probability of target[steps[r]], of ids (S,) and (T,).
 
         Hiding a piece multiplies its embedding by 0, so the derivative by that factor is what hiding does to first
-        order. Every target piece has a row of a batch, so that one pass backwards is enough.
+        order. Every step has a row of a batch, so that one pass backwards is enough for all of them.
         """
-        steps = tf.size(target)
-        rows = tf.stack([steps, 1])
+        rows = tf.stack([tf.size(steps), 1])
         sources, targets, biases = (tf.tile(tf.expand_dims(each, 0), rows) for each in (source, target, bias))
         present = tf.ones(tf.shape(sources))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -168,7 +176,7 @@ class Inference(tf.Module):
             memory, state = self.model.encode(sources, present=present, bias=biases)
             logits = self.model.decode(_before(targets), state, memory).logits
             log_probs = _of_pieces(logits - tf.reduce_logsumexp(logits, axis=-1, keepdims=True), targets)
-            own = tf.reduce_sum(tf.linalg.diag_part(log_probs))
+            own = tf.reduce_sum(log_probs * tf.one_hot(steps, tf.size(target)))
         return tape.gradient(own, present)
 
 
@@ -209,9 +217,10 @@ class Runner:
         return None if function is None else lambda **inputs: _called(function, GRADIENT, inputs)
 
     def saliency(self, source: Sequence[int], target: Sequence[int], bias: Sequence[float]) -> np.ndarray:
-        """`Inference.saliency` of one pair."""
-        ids = (tf.constant(each, tf.int32) for each in (source, target))
-        return self._inference.saliency(*ids, tf.constant(bias, tf.float32)).numpy()
+        """`Inference.saliency` of every step of one pair, as many at a time as fit into memory."""
+        pair = (tf.constant(source, tf.int32), tf.constant(target, tf.int32), tf.constant(bias, tf.float32))
+        steps = np.array_split(np.arange(len(target)), -(-(len(target) ** 2) // TOGETHER))
+        return np.concatenate([self._inference.saliency(*pair, tf.constant(each, tf.int32)).numpy() for each in steps])
 
 
 def load(bundle: Bundle) -> Runner:

@@ -274,6 +274,24 @@ def test_saliency_is_the_slope_of_hiding_a_little(translators: dict[str, Transla
     np.testing.assert_allclose(found.values[:, 1], (log_probs[0] - log_probs[1]) / 0.01, atol=2e-3)
 
 
+def test_saliency_in_several_passes_is_the_same(
+    translators: dict[str, Translator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seq2seq import inference
+
+    asked: list[int] = []
+    runner = translators["tensorflow"]._engine._graph  # type: ignore[attr-defined]
+    once = translators["tensorflow"].saliency(SENTENCES[0], target="rot blau gut").values
+    monkeypatch.setattr(inference, "TOGETHER", 8)
+    whole = runner._inference.saliency
+    monkeypatch.setattr(
+        runner._inference, "saliency", lambda *pair: asked.append(len(pair[-1])) or whole(*pair), raising=True
+    )
+    parts = translators["tensorflow"].saliency(SENTENCES[0], target="rot blau gut").values
+    assert asked == [2, 2]  # of four pieces each time all four
+    np.testing.assert_allclose(parts, once, atol=1e-6)
+
+
 def test_saliency_needs_weights() -> None:
     alone = Translator(object(), scripted.tokens(), scripted.tokens(), config=config.Config())  # type: ignore[arg-type]
     with pytest.raises(

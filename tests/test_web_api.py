@@ -326,6 +326,30 @@ def test_what_takes_long_is_not_begun_for_a_client_that_has_left() -> None:
     assert looked == []
 
 
+def test_gradients_are_computed_for_one_at_a_time() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    class Slow(Translator):
+        def saliency(self, text, **asked):
+            begun.set()
+            may_end.wait(5)
+            return super().saliency(text, **asked)
+
+    made = api.Api(Shelf(single(Slow), max_characters=100))
+    client = TestClient(made.application(), raise_server_exceptions=False)
+    wish = {"text": "the key", "saliency": True}
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(client.post, "/v1/explain", json=wish)
+        assert begun.wait(5)
+        refused = client.post("/v1/explain", json=wish)
+        assert client.post("/v1/explain", json={"text": "the key", "influence": True}).status_code == 200
+        may_end.set()
+        assert first.result().status_code == 200
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert said(refused) == "Gradients are computed for somebody else; please try again in a moment."
+    assert client.post("/v1/explain", json=wish).status_code == 200
+
+
 class TestExplain:
     def test_gives_the_trace_as_the_library_writes_it(self, place: SimpleNamespace) -> None:
         answer = place.client.post("/v1/explain", json={"text": "the key"})

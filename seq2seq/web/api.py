@@ -5,6 +5,7 @@ It turns forms into calls of desks and what comes back into plain JSON; limits, 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -53,6 +54,7 @@ class Api:
         self.memory = memory
         self._working = 0
         self._files = Files()
+        self._gradients = threading.Lock()
 
     def close(self) -> None:
         """Ends what could go on for long."""
@@ -130,7 +132,7 @@ class Api:
             if getattr(form, key) not in (None, False):
                 wanted[key] = getattr(form, key)
         with answers.awaited() as go_on:
-            trace = await self._do(desk, plain.trace, desk.translator, form, wanted, go_on)
+            trace = await self._do(desk, self._traced, desk, form, wanted, go_on)
         return Response(trace, media_type="application/json")
 
     async def document(
@@ -238,6 +240,16 @@ class Api:
             "reverse": self.shelf.reverse(name),
             "scores": list(self.shelf.models[name].scores),
         }
+
+    def _traced(self, desk: Desk, form: forms.Explain, wanted: dict[str, Any], go_on: Callable[[], object]) -> str:
+        if not form.saliency:
+            return plain.trace(desk.translator, form, wanted, go_on)
+        if not self._gradients.acquire(blocking=False):  # they take seconds and a gigabyte, one after the other
+            raise Busy("Gradients are computed for somebody else; please try again in a moment.")
+        try:
+            return plain.trace(desk.translator, form, wanted, go_on)
+        finally:
+            self._gradients.release()
 
     def _translated(
         self, desk: Desk, texts: Sequence[str], how: tuple[Any, Any], between: Callable[[], object]
