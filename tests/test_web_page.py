@@ -451,6 +451,7 @@ class TestEverybody:
         for key in PANELS:
             visit.page.locator(f"#tab-{key}").click()
             visit.page.locator(f"#studio-panel[data-open={key}] .body:not([aria-busy]) > *").first.wait_for()
+            expect(visit.page.locator(".studio .body")).to_have_css("opacity", "1")  # it fades while it waits
             found = visit.page.evaluate("axe.run('.app', { resultTypes: ['violations'] })")
             serious += [
                 (key, each["id"], [(node["target"], node["failureSummary"]) for node in each["nodes"]])
