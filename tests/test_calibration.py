@@ -131,7 +131,7 @@ class TestTranslation:
         assert not found.unsure(found.confidence)
 
     def test_lines_of_less_confidence_are_left_empty(self, echo, tmp_path, capsys, monkeypatch):
-        monkeypatch.setattr(cli.translate.shell, "load", lambda *_: echo)
+        monkeypatch.setattr(cli.translate.shell, "load", lambda *_, **__: echo)
         source = tmp_path / "a.txt"
         source.write_text(f"{SHORT}\n\n{LONG}\n", encoding="utf-8")
         argv = ["translate", "model", "--input", str(source), "--min-confidence"]
