@@ -124,7 +124,7 @@ def test_the_command_line_reaches_nobody(alone: Alone, root: Path, tmp_path: Pat
         commands += [
             ["score", model, *text],
             ["evaluate", model, "--source", "few.en", "--reference", "few.de"],
-            ["train", *text, "--output", "run", *small],
+            ["train", *text, "--output", "run", "--no-preflight", *small],
             ["export", "run", "--format", "saved_model_ids", "--output", "exported"],
         ]
     for command in commands:
