@@ -6,8 +6,13 @@ batches are for.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import tempfile
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +22,7 @@ from seq2seq.tokenizer import BOS, EOS, PAD, Tokenizer
 
 STEP = 4
 """Lengths are padded to a multiple of this, so that the number of shapes stays small."""
+_BLOCK = 1 << 12  # sentences that are encoded before they are put away
 
 
 class Batch(NamedTuple):
@@ -53,28 +59,30 @@ BARE = Batch(IDS, IDS, IDS, {})
 
 @dataclass(frozen=True)
 class Side:
-    """All sentences of one language, one after the other."""
+    """Sentences of one language, each somewhere in one long row of pieces."""
 
     ids: np.ndarray
-    """Pieces of every sentence, each ended by EOS, int32."""
+    """Pieces of every sentence, each ended by EOS, int32; of a corpus in a run they lie in a file."""
     starts: np.ndarray
-    """Where each sentence begins in `ids`, and where the last one ends, int64, one more than sentences."""
+    """Where each sentence begins in `ids`, int64."""
+    lengths: np.ndarray
+    """How many pieces each has, EOS included, int32."""
+
+    @classmethod
+    def of(cls, ids: np.ndarray, lengths: Sequence[int] | np.ndarray) -> Side:
+        """Sentences that stand one after the other."""
+        sizes = np.asarray(lengths, np.int32)
+        return cls(ids, np.cumsum(sizes, dtype=np.int64) - sizes, sizes)
 
     def __len__(self) -> int:
-        return len(self.starts) - 1
+        return len(self.starts)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self.ids[self.starts[index] : self.starts[index + 1]]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return np.diff(self.starts)
+        return self.ids[self.starts[index] : self.starts[index] + self.lengths[index]]
 
     def take(self, rows: np.ndarray) -> Side:
-        """The sentences of these rows, in their order; a row may stand there several times."""
-        lengths = self.lengths[rows]
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        return Side(self.ids[np.repeat(self.starts[rows] - starts[:-1], lengths) + np.arange(starts[-1])], starts)
+        """The sentences of these rows, in their order; a row may stand there several times. No piece is copied."""
+        return Side(self.ids, self.starts[rows], self.lengths[rows])
 
 
 @dataclass(frozen=True)
@@ -104,14 +112,29 @@ class Pairs:
         return replace(self, source=self.source.take(rows), target=self.target.take(rows), hints=hints)
 
 
-def encode(sentences: Iterable[str], tokenizer: Tokenizer) -> Side:
-    """Sentences as ids, each ended by EOS."""
-    ids: list[np.ndarray] = []
-    lengths = [0]
-    for sentence in sentences:
-        ids.append(np.asarray([*tokenizer.encode(sentence), EOS], dtype=np.int32))
-        lengths.append(len(ids[-1]))
-    return Side(np.concatenate(ids) if ids else np.zeros(0, np.int32), np.cumsum(lengths))
+def encode(sentences: Iterable[str], tokenizer: Tokenizer, folder: Path | None = None) -> Side:
+    """Sentences as ids, each ended by EOS.
+
+    Arguments:
+        folder: where there is room for a file without a name that holds the ids. In memory they take 4 bytes a piece,
+            so a corpus larger than the memory wants it; without, they are held in memory.
+    """
+    lengths = array("i")
+    blocks: list[np.ndarray] = []
+    with tempfile.TemporaryFile(dir=folder) if folder else contextlib.nullcontext() as file:
+        rest = iter(sentences)
+        while block := [(*tokenizer.encode(sentence), EOS) for sentence in itertools.islice(rest, _BLOCK)]:
+            lengths.extend(map(len, block))
+            ids = np.fromiter(itertools.chain.from_iterable(block), np.int32)
+            if file is None:
+                blocks.append(ids)
+            else:
+                file.write(ids.tobytes())
+        if file is not None and lengths:
+            file.flush()
+            blocks = [np.memmap(file, np.int32, mode="r")]  # lives on when the file is closed
+    joined = blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros(0, np.int32), *blocks])
+    return Side.of(joined, np.array(lengths, np.int32))
 
 
 def within(pairs: Pairs, max_tokens: int) -> np.ndarray:

@@ -50,8 +50,9 @@ class Links:
         target = word_numbers(batch.target_out, self._tables[1])
         mine = self._words.take(rows)
         row = np.repeat(np.arange(len(rows)), mine.lengths // 2)
+        words = np.concatenate([np.zeros(0, np.int32), *(mine[place] for place in range(len(mine)))])
         linked = np.zeros((len(rows), target.max() + 1, source.max() + 1), bool)
-        linked[row, mine.ids[1::2] + 1, mine.ids[::2] + 1] = True
+        linked[row, words[1::2] + 1, words[::2] + 1] = True
         every = np.arange(len(rows))[:, None, None]
         return {LINKS: linked[every, target[:, :, None], source[:, None, :]]}
 
@@ -70,11 +71,11 @@ def read(lines: Sequence[str]) -> Side:
     """Lines such as "0-0 1-2" as the numbers in them, one after the other.
 
     >>> read(["0-0 1-2", "", "3-1"])
-    Side(ids=array([0, 0, 1, 2, 3, 1], dtype=int32), starts=array([0, 4, 4, 6]))
+    Side(ids=array([0, 0, 1, 2, 3, 1], dtype=int32), starts=array([0, 4, 4]), lengths=array([4, 0, 2], dtype=int32))
     """
     numbers = " ".join(lines).replace("-", " ")
     ids = np.fromstring(numbers, np.int32, sep=" ") if numbers.strip() else np.zeros(0, np.int32)
-    return Side(ids, np.cumsum([0, *(2 * line.count("-") for line in lines)]))
+    return Side.of(ids, [2 * line.count("-") for line in lines])
 
 
 def links(
@@ -98,10 +99,10 @@ def links(
     for sentences, side, table in zip(texts, sides, tables, strict=True):
         words = np.fromiter((sentence.count(" ") + 1 for sentence in sentences), np.int64, len(sentences))
         seen = np.concatenate([[0], np.cumsum(table[side.ids])])
-        useful &= (words > 1) & (words == np.diff(seen[side.starts]))
+        useful &= (words > 1) & (words == seen[side.starts + side.lengths] - seen[side.starts])
     lengths = np.where(useful, given.lengths, 0)
     kept = given.ids[np.repeat(useful, given.lengths)]
-    return Links(Side(kept, np.concatenate([[0], np.cumsum(lengths)])), tables)
+    return Links(Side.of(kept, lengths), tables)
 
 
 def cost(attention: tf.Tensor, linked: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

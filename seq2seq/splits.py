@@ -50,18 +50,18 @@ class Splits:
     def _chosen(self, seed: int) -> Side:
         """The largest of log-probability plus Gumbel noise is a draw from the softmax."""
         if not len(self._counts):
-            return Side(self._ids, np.zeros(1, np.int64))
+            return Side.of(self._ids, [])
         noise = np.random.default_rng(seed).gumbel(size=len(self._scores))
         keys = self._alpha * self._scores + noise
         firsts = np.cumsum(self._counts) - self._counts
         best = np.repeat(np.maximum.reduceat(keys, firsts), self._counts)
         chosen = np.zeros(len(keys), bool)
         chosen[np.flatnonzero(keys == best)] = True
-        return Side(self._ids[np.repeat(chosen, self._sizes)], np.cumsum([0, *self._sizes[chosen]]))
+        return Side.of(self._ids[np.repeat(chosen, self._sizes)], self._sizes[chosen])
 
     def _merged(self, seed: int) -> Side:
         ids = []
         for place, sentence in enumerate(self._sentences):
             split = self._tokenizer.sample(sentence, self._alpha, seed=seed * len(self._sentences) + place)
             ids.append([*(split if len(split) < self._longest else self._tokenizer.encode(sentence)), EOS])
-        return Side(np.array([piece for each in ids for piece in each], np.int32), np.cumsum([0, *map(len, ids)]))
+        return Side.of(np.array([piece for each in ids for piece in each], np.int32), [len(each) for each in ids])

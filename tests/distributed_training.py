@@ -36,7 +36,7 @@ def corpus(count: int = 60) -> Pairs:
     random = np.random.default_rng(0)
     rows = [np.array([*random.integers(4, V, random.integers(1, 6)), 3], np.int32) for _ in range(count)]
     rows.append(np.array([*random.integers(4, V, 59), 3], np.int32))
-    side = Side(np.concatenate(rows), np.cumsum([0, *map(len, rows)]))
+    side = Side.of(np.concatenate(rows), [len(row) for row in rows])
     links = guidance.read([" ".join(f"{n}-{n}" for n in range(len(row) - 1)) for row in rows])
     table = np.arange(V) > 3
     return Pairs(side, side, (guidance.Links(links, (table, table)),))

@@ -14,7 +14,7 @@ from seq2seq.tokenizer import BOS, EOS
 
 def side(sentences) -> Side:
     rows = [np.array([*sentence, EOS], np.int32) for sentence in sentences]
-    return Side(np.concatenate(rows), np.cumsum([0, *map(len, rows)]))
+    return Side.of(np.concatenate(rows), [len(row) for row in rows])
 
 
 def corpus(count=200, longest=23) -> Pairs:

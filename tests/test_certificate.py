@@ -195,6 +195,8 @@ def test_what_cannot_be_compared_is_refused(tiny, tmp_path):
         export.export(tiny, "litert", tmp_path / "out", sentences=["a", "q" * 299])
     with pytest.raises(export.ExportError, match=r"A precision must be one of int8, float16, float32. Received: int4"):
         export.export(tiny, "litert", tmp_path / "out", precision="int4")
-    with pytest.raises(export.ExportError, match=r"litert and web have a choice of precision. Received: int8 for model"):
+    with pytest.raises(
+        export.ExportError, match=r"litert and web have a choice of precision. Received: int8 for model"
+    ):
         export.export(tiny, "model", tmp_path / "out", precision="int8")
     assert list(tmp_path.iterdir()) == []

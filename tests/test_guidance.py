@@ -42,7 +42,7 @@ def pairs_of(sources: list[str], targets: list[str], lines: list[str], tokenizer
     table = guidance.beginnings(tokenizer)
     links = guidance.links(guidance.read(lines), (sources, targets), (usual, target), (table, table))
     drawn = [[*tokenizer.sample(text, alpha, seed=row), EOS] for row, text in enumerate(sources)]
-    return Pairs(Side(np.concatenate(drawn), np.cumsum([0, *map(len, drawn)])), target, (links,))
+    return Pairs(Side.of(np.concatenate(drawn), [len(row) for row in drawn]), target, (links,))
 
 
 def spelt(ids: np.ndarray, tokenizer: Tokenizer) -> list[int]:
@@ -111,9 +111,9 @@ def backwards(count: int, seed: int = 0) -> Pairs:
     """Sentences and the same words backwards; every piece is a word."""
     random = np.random.default_rng(seed)
     rows = [random.integers(4, V, random.integers(2, 7)).astype(np.int32) for _ in range(count)]
-    starts = np.cumsum([0, *(len(row) + 1 for row in rows)])
+    lengths = [len(row) + 1 for row in rows]
     source, target = (
-        Side(np.concatenate([np.append(row[::way], np.int32(EOS)) for row in rows]), starts) for way in (1, -1)
+        Side.of(np.concatenate([np.append(row[::way], np.int32(EOS)) for row in rows]), lengths) for way in (1, -1)
     )
     lines = [" ".join(f"{len(row) - 1 - n}-{n}" for n in range(len(row))) for row in rows]
     table = np.arange(V) > EOS

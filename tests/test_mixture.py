@@ -23,7 +23,7 @@ def test_whole_weights_are_exact_and_fractions_are_drawn_by_the_seed():
 
 
 def test_pairs_are_taken_by_row_as_often_as_asked():
-    side = Side(np.array([7, 3, 8, 9, 3, 3], np.int32), np.array([0, 2, 5, 6]))
+    side = Side.of(np.array([7, 3, 8, 9, 3, 3], np.int32), [2, 3, 1])
     taken = Pairs(side, side).take(np.array([1, 0, 1, 2]))
     assert [taken.target[row].tolist() for row in range(4)] == [[8, 9, 3], [7, 3], [8, 9, 3], [3]]
     assert len(side.take(np.zeros(0, np.int64))) == 0

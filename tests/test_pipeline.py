@@ -121,7 +121,7 @@ def test_sentences_longer_than_a_source_may_be_do_not_stop_validation(tmp_path):
     for side in ("en", "de"):
         (chosen.data / f"valid.{side}").write_text(f"{'7 ' * 300}\none\n")
     settings = config.build({"source_language": "en", "target_language": "de"})
-    lengths = batches.Side(np.full(304, 9, np.int32), np.array([0, 301, 304]))
+    lengths = batches.Side.of(np.full(304, 9, np.int32), [301, 3])
     judge = Judge(chosen, settings, None, batches.Pairs(lengths, lengths))
     assert judge._texts == ["one"] and len(judge._sources) == 1
 

@@ -212,7 +212,7 @@ def test_a_plan_shows_everything_and_leaves_nothing(files, tmp_path, monkeypatch
 
 
 def test_averages_and_wide_batches_need_memory():
-    side = Side(np.full(160, 5, np.int32), np.arange(0, 161, 4))
+    side = Side.of(np.full(160, 5, np.int32), [4] * 40)
     pairs = Pairs(side, side)
     model = Seq2Seq(config.ModelConfig(embedding=5, units=8), 20, dtype="float32")
     plain, more = (

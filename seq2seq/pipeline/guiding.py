@@ -44,15 +44,13 @@ def guided(
     resolved: Config,
     sides: Sequence[Tokenizer],
     *,
-    texts: tuple[Sequence[str], Sequence[str]],
     pairs: Pairs,
     say: Callable[[str], None],
 ) -> Pairs:
     """All pairs of the training text, with the links that lie beside it if they should guide.
 
     Args:
-        texts: both sides of the training text.
-        pairs: the same as ids.
+        pairs: the training text as ids.
 
     Raises:
         PipelineError: they should, and there are none.
@@ -64,6 +62,6 @@ def guided(
         raise PipelineError(f"A run with guided attention must keep its alignment. Received: no {path}")
     given = guidance.read(path.read_text(encoding="utf-8").split("\n")[:-1])
     tables = guidance.beginnings(sides[0]), guidance.beginnings(sides[1])
-    links = guidance.links(given, texts, (pairs.source, pairs.target), tables)
+    links = guidance.links(given, run.pair("train", resolved), (pairs.source, pairs.target), tables)
     say(f"guided attention: {links.guided:,} of {len(pairs):,} pairs have links of words")
     return dataclasses.replace(pairs, hints=(*pairs.hints, links))

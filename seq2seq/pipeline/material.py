@@ -6,7 +6,7 @@ It owns which pairs are left out and how sides are encoded; it does not know the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -57,14 +57,15 @@ def first_epoch(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say
 
 def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, np.ndarray]:
     """The pairs to train on and to validate on, split as usual, and which of the training text the former are."""
-    texts = run.pair("train", resolved)
+    languages = resolved.source_language, resolved.target_language
 
-    def pairs(sentences: Sequence[Sequence[str]]) -> Pairs:
-        source, target = (batches.encode(*each) for each in zip(sentences, sides, strict=True))
+    def pairs(texts: Iterable[Iterable[str]]) -> Pairs:
+        source, target = (batches.encode(*each, run.data) for each in zip(texts, sides, strict=True))
         return Pairs(source, target)
 
     wanted = resolved.training
-    everything = guiding.guided(run, resolved, sides, texts=texts, pairs=pairs(texts), say=say)
+    train = (run.lines("train", language) for language in languages)
+    everything = guiding.guided(run, resolved, sides, pairs=pairs(train), say=say)
     chosen = batches.within(everything, wanted.max_tokens)
     kept = everything.keep(chosen)
     if len(kept) < len(everything):

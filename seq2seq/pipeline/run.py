@@ -6,6 +6,7 @@ It owns names and whole-or-absent writing; it does not know how anything is made
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,13 @@ class Run:
 
     def text(self, name: str, language: str) -> list[str]:
         """The lines of one side of train, valid or test."""
-        return (self.data / f"{name}.{language}").read_text(encoding="utf-8").split("\n")[:-1]
+        return list(self.lines(name, language))
+
+    def lines(self, name: str, language: str) -> Iterator[str]:
+        """The same one by one, for text that is larger than the memory."""
+        with (self.data / f"{name}.{language}").open(encoding="utf-8", newline="\n") as file:
+            for line in file:
+                yield line.removesuffix("\n")
 
     def pair(self, name: str, resolved: Config) -> tuple[list[str], list[str]]:
         """Both sides of train, valid or test; empty where there is none."""

@@ -5,6 +5,7 @@ It owns their files and sizes; it does not know what else a run begins with.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -26,12 +27,13 @@ def learn(run: Run, resolved: Config, exact: bool, say: Say) -> Config:
     Arguments:
         exact: whether somebody asked for it.
     """
-    wanted, texts = resolved.tokenizer, run.pair("train", resolved)
+    wanted, languages = resolved.tokenizer, (resolved.source_language, resolved.target_language)
     sizes = []
-    for name, sentences in zip(run.sides(resolved), ([*texts[0], *texts[1]],) if wanted.joint else texts, strict=False):
+    for name, read in zip(run.sides(resolved), (languages,) if wanted.joint else zip(languages), strict=False):
 
-        def make(vocabulary: int, sentences: Sequence[str] = sentences) -> bytes:
+        def make(vocabulary: int, read: Sequence[str] = read) -> bytes:
             form, symbols = resolved.corpus.unicode, wanted.symbols
+            sentences = itertools.chain.from_iterable(run.lines("train", language) for language in read)
             return train_tokenizer(sentences, vocabulary=vocabulary, kind=wanted.kind, symbols=symbols, form=form)
 
         try:
