@@ -141,6 +141,7 @@ def test_nobody_sees_the_mark_of_another(server: Server, full: bool) -> None:
 
 def test_it_holds_no_more_after_thousands_of_requests(full: bool) -> None:
     lasting, count = (600, 5000) if full else (20, 600)
+    limit = 5 if full else 10  # %; 720 requests do not end the warm-up, so the small size sees a gross leak alone
     with serving() as server, ThreadPoolExecutor(8) as threads:
         draws, codes = [random.Random(number) for number in range(8)], Counter[int]()
 
@@ -168,7 +169,7 @@ def test_it_holds_no_more_after_thousands_of_requests(full: bool) -> None:
         f"{after / 2**20:.0f} MB ({drift:+.1f} %), threads {seen[0].threads} to {seen[-1].threads}, "
         f"handles {seen[0].handles} to {seen[-1].handles}"
     )
-    assert drift < 5
+    assert drift < limit
     for name in ("threads", "handles"):
         numbers = [getattr(each, name) for each in seen]
         assert statistics.median(numbers[-tenth:]) <= max(numbers[: len(seen) // 2]), name
