@@ -141,7 +141,7 @@ def test_nobody_sees_the_mark_of_another(server: Server, full: bool) -> None:
 
 def test_it_holds_no_more_after_thousands_of_requests(full: bool) -> None:
     lasting, count = (600, 5000) if full else (20, 600)
-    limit = 5 if full else 10  # %; 720 requests do not end the warm-up, so the small size sees a gross leak alone
+    limit, more = (5, 0) if full else (10, 4)  # 720 requests neither end the warm-up nor fill every pool of threads
     with serving() as server, ThreadPoolExecutor(8) as threads:
         draws, codes = [random.Random(number) for number in range(8)], Counter[int]()
 
@@ -172,7 +172,7 @@ def test_it_holds_no_more_after_thousands_of_requests(full: bool) -> None:
     assert drift < limit
     for name in ("threads", "handles"):
         numbers = [getattr(each, name) for each in seen]
-        assert statistics.median(numbers[-tenth:]) <= max(numbers[: len(seen) // 2]), name
+        assert statistics.median(numbers[-tenth:]) <= max(numbers[: len(seen) // 2]) + more, name
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
