@@ -6,15 +6,17 @@ It knows the forms of output; it does not know where they go.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from seq2seq.cli import errors, streams
 
 if TYPE_CHECKING:
+    from seq2seq.config import SearchConfig
     from seq2seq.translator import Translation
 
+Kind = Literal["plain", "scored", "json"]
 WARNINGS = 3
 """Most of them that are printed for one line; a line of a megabyte would have thousands."""
 
@@ -29,7 +31,7 @@ class Form:
         min_confidence: one that the model is less sure of is left empty.
     """
 
-    kind: Literal["plain", "scored", "json"]
+    kind: Kind
     n_best: int
     min_confidence: float = 0.0
 
@@ -58,6 +60,12 @@ class Form:
             return [(translation.text, translation.score)]
         found = [(candidate.text, candidate.score) for candidate in translation.hypotheses[: self.n_best]]
         return found + [("", 0.0)] * (self.n_best - len(found))
+
+
+def form(given: Mapping[str, Any], search: SearchConfig) -> Form:
+    """What a command's arguments ask to be printed."""
+    kind: Kind = "json" if given["as_json"] else "scored" if given["scores"] else "plain"
+    return Form(kind, search.n_best, given["min_confidence"] or 0.0)
 
 
 def warn(line: int, warnings: Sequence[str]) -> None:

@@ -85,15 +85,13 @@ class Work:
         return Done(b"".join(map(streams.encoded, out)), warnings, withheld)
 
 
-def translate(model: Path, given: Mapping[str, Any], flags: dict[str, Any], terms: Terms, *, form: Form) -> None:
+def translate(given: Mapping[str, Any], flags: dict[str, Any], terms: Terms) -> None:
     """Translates a file by as many processes as were asked for, and goes on where a run before ended.
 
     Arguments:
-        model: the model folder.
         given: the command's arguments by name.
         flags: those of them that are settings of the search.
         terms: what is demanded of translations.
-        form: what is printed, `n_best` being that of the search once it is known.
 
     Raises:
         UsageError: something was asked for that shards cannot do.
@@ -102,18 +100,18 @@ def translate(model: Path, given: Mapping[str, Any], flags: dict[str, Any], term
     source, output = _files(given)
     from seq2seq import bundle, cluster
 
-    folder = bundle.load(model)
-    translator = shell.load(model, "litert", 1, sure=given["min_confidence"] is not None)
+    model = bundle.load(given["model"])
+    translator = shell.load(given["model"], "litert", 1, sure=given["min_confidence"] is not None)
     search = shell.search_config(translator, flags)
-    job = Job(_contents(folder), source, dataclasses.replace(form, n_best=search.n_best), search, terms)
+    job = Job(_contents(model), source, printing.form(given, search), search, terms)
     shards = cluster.cut(source, LINES)
-    store = cluster.Store(output, _stamp(folder, job))
+    store = cluster.Store(output, _stamp(model, job))
     with streams.Progress("lines", total=sum(shard.lines for shard in shards)) as progress:
         withheld = _work(given["ray"], job, shards, store, progress)
     with streams.output(output) as out:
         out.writelines(store.joined(shards))
     store.remove()
-    printing.tell_withheld(withheld, form.min_confidence)
+    printing.tell_withheld(withheld, given["min_confidence"])
 
 
 def _work(workers: int, job: Job, shards: list[Shard], store: Store, progress: streams.Progress) -> int:

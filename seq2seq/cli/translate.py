@@ -5,14 +5,12 @@ It knows where lines come from and go to; how a line is translated is the transl
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seq2seq.cli import documents, errors, printing, sharded, shell, streams
-from seq2seq.cli.printing import Form
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
@@ -77,14 +75,13 @@ def translate(
     if documents.wanted(given):
         documents.translate(given, flags, terms)
         return
-    form = Form("json" if as_json else "scored" if scores else "plain", 1, min_confidence or 0.0)
     if ray:
-        sharded.translate(model, given, flags, terms, form=form)
+        sharded.translate(given, flags, terms)
         return
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads, sure=min_confidence is not None)
     search = shell.search_config(translator, flags)
-    form = dataclasses.replace(form, n_best=search.n_best)
+    form = printing.form(given, search)
     quiet = lines.interactive or (output is None and streams.stdout_is_terminal())
     with streams.output(output) as out, streams.Progress("lines", quiet=quiet) as progress:
         withheld = 0

@@ -71,8 +71,8 @@ def over(
     context = datasets.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    if ray.cluster_resources().get("CPU", 0) < workers:
-        present = ray.cluster_resources().get("CPU", 0)
+    present = ray.cluster_resources().get("CPU", 0)
+    if present < workers:
         raise ClusterError(f"A cluster must have a core for each worker. Received: {workers}, and {present:.0f} cores")
     places = [{"id": place} for place in range(len(items))]  # not `range`: its reading would need a core more
     data = datasets.from_items(places, override_num_blocks=len(places)).map_batches(

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 LONGEST_LINE = 1 << 26
 """Bytes; a file without line feeds must not fill the memory."""
@@ -108,14 +108,10 @@ class Store:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, name: str, content: bytes) -> None:
+        """To the disk before it gets its name, so that a name is never there before what it names."""
         partial = self.folder / f"{name}.partial"
         with partial.open("wb") as out:
-            _through(out, content)
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
         os.replace(partial, self.folder / name)
-
-
-def _through(out: BinaryIO, content: bytes) -> None:
-    """To the disk, so that a name is never there before what it names."""
-    out.write(content)
-    out.flush()
-    os.fsync(out.fileno())
