@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -99,20 +98,18 @@ def pull(repository: str, output: str | Path, *, revision: str | None = None) ->
     if os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
         raise HubError(f"A model must be pulled to a new or empty folder. Received: {output}")
     place = Path(os.path.abspath(output))
-    partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
-    model, work = partial / "model", partial / "work"
     try:
-        model.mkdir(parents=True)
-        with _sentences(repository, revision) as hub:
-            commit = _download(_api(hub), repository, revision, model, work)
-        _verify(model, repository)
-        if output.exists():
-            output.rmdir()
-        os.replace(model, output)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with bundle.staged(place) as model:
+            model.mkdir()
+            with _sentences(repository, revision) as hub:
+                commit = _download(_api(hub), repository, revision, model, model.with_name("work"))
+            _verify(model, repository)
+            if output.exists():
+                output.rmdir()
+            os.replace(model, output)
     except OSError as error:
         raise HubError(f"A model must be writable whole. Received: {output} ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return Pulled(output, commit)
 
 

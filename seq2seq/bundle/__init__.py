@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from seq2seq.bundle.manifest import FORMAT, LATER, MANIFEST, SIGNATURES, BundleError, File, Member, SaveError
 from seq2seq.bundle.reading import Bundle, load
+from seq2seq.bundle.staging import mend, staged
 from seq2seq.bundle.writing import write
 
 __all__ = [
@@ -21,5 +22,7 @@ __all__ = [
     "Member",
     "SaveError",
     "load",
+    "mend",
+    "staged",
     "write",
 ]

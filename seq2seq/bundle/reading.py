@@ -17,6 +17,7 @@ import msgspec
 
 from seq2seq.bundle import manifest as manifests
 from seq2seq.bundle.manifest import MANIFEST, BundleError, File, Member
+from seq2seq.bundle.staging import mend
 from seq2seq.calibration import Calibration
 from seq2seq.config import Config
 
@@ -53,6 +54,7 @@ class Bundle:
     calibration: Calibration | None = None
     digest: str = ""
     _verified: set[str] = field(default_factory=set, repr=False, compare=False)
+    _held: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -82,6 +84,8 @@ class Bundle:
 
     def read(self, name: str) -> bytes:
         """The content of a file; the bytes returned are the very bytes that were checked."""
+        if name in self._held:
+            return self._held[name]
         promised = self._promised(name)
         try:
             with open(self.path / name, "rb") as file:
@@ -90,6 +94,10 @@ class Bundle:
             raise _unreadable(self.path / name, error) from None
         self._compare(name, len(content), hashlib.sha256(content).hexdigest())
         return content
+
+    def hold(self, *names: str) -> None:
+        """Reads files now: `read` gives the same bytes from then on, and forks of this process share them."""
+        self._held.update((name, self.read(name)) for name in names)
 
     def file(self, name: str) -> Path:
         """The path of a file that was unhurt when it was first asked for."""
@@ -166,7 +174,11 @@ def load(path: str | Path, *, verify: bool = True) -> Bundle:
 
 
 def _find(path: Path) -> Path:
-    for folder in (path, path / "model"):
+    folders = (path, path / "model")
+    if not any(os.path.lexists(folder / MANIFEST) for folder in folders):
+        for folder in folders:
+            mend(folder)
+    for folder in folders:
         if os.path.lexists(folder / MANIFEST):
             return folder
     if os.path.isdir(path):

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seq2seq.bundle.manifest import MANIFEST, File, Member, SaveError, is_plain_name, seal
 from seq2seq.bundle.reading import Bundle, load
+from seq2seq.bundle.staging import replace, staged
 from seq2seq.calibration import Calibration
 from seq2seq.config import Config
 
@@ -34,7 +33,8 @@ def write(
     1. Everything goes to a hidden folder beside it and is flushed to the disk.
     2. An older model is moved aside, the new one gets its name, and the older one is removed.
 
-    When anything fails the hidden folder is removed and an older model stays as it was.
+    When anything fails the hidden folder is removed and an older model stays as it was; what a killed process leaves
+    is mended by the next one that writes or loads the model.
 
     Arguments:
         files: content, or the path of a file to copy, by name.
@@ -49,19 +49,18 @@ def write(
         if not is_plain_name(name):
             raise SaveError(f"A file of a model folder must have a plain name. Received: {name!r}")
     target = Path(os.path.realpath(path))
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
         _check_replaceable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir()
-        written = {name: _store(partial / name, content) for name, content in files.items()}
-        _store(partial / MANIFEST, seal(config, written, provenance, scores, members, calibration))
-        _flush(partial)
-        _move(partial, target)
+        with staged(target) as new:
+            new.mkdir()
+            written = {name: _store(new / name, content) for name, content in files.items()}
+            _store(new / MANIFEST, seal(config, written, provenance, scores, members, calibration))
+            _flush(new)
+            replace(new, target)
+            _flush(target.parent)
     except OSError as error:
         raise SaveError(f"A model folder must be writable whole. Received: {target} ({error.strerror})") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return load(target, verify=False)
 
 
@@ -87,21 +86,6 @@ def _store(path: Path, content: bytes | Path) -> File:
         sink.flush()
         os.fsync(sink.fileno())
     return File(size, digest.hexdigest())
-
-
-def _move(partial: Path, target: Path) -> None:
-    older = partial.with_suffix(".old")
-    replaces = target.exists()
-    if replaces:
-        os.rename(target, older)
-    try:
-        os.rename(partial, target)
-    except BaseException:
-        if replaces:
-            os.rename(older, target)
-        raise
-    _flush(target.parent)
-    shutil.rmtree(older, ignore_errors=True)
 
 
 def _flush(folder: Path) -> None:

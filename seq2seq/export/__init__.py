@@ -7,8 +7,6 @@ no second decoder.
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -88,18 +86,16 @@ def export(
     sample = certificate.sample(bundle, sentences, references, origin)
     order = Order(bundle, form, precision or PRECISIONS[0], sample)
     place = Path(os.path.abspath(output))
-    partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        FORMS[form](order, partial)
-        _certify(order, partial)
-        if output.exists():
-            output.rmdir()
-        os.replace(partial, output)
+        with bundles.staged(place) as new:
+            FORMS[form](order, new)
+            _certify(order, new)
+            if output.exists():
+                output.rmdir()
+            os.replace(new, output)
     except (OSError, bundles.SaveError, tf.errors.OpError) as error:
         raise ExportError(f"An export must be writable; nothing was written. Received: {output} ({error})") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return output
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from seq2seq import bundle
 from seq2seq.config import Config
 
 
@@ -101,8 +102,9 @@ def check_folder(folder: Path, resume: bool) -> None:
 
 
 def sweep(run: Run) -> None:
-    """Removes what a run that was killed left half-written."""
-    for left in (*run.folder.rglob("*.partial*"), *run.folder.glob(f".{run.model.name}.*.old")):
+    """Removes what a run that was killed left half-written; an older model that it had moved aside is put back."""
+    bundle.mend(run.model)
+    for left in list(run.folder.rglob("*.partial*")):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:

@@ -1,0 +1,80 @@
+"""The hidden folder in which a folder is made before it gets its name, and what killed processes left of theirs.
+
+It owns their names and who has them; it does not know what is made in them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+with contextlib.suppress(ImportError):  # Windows has none, nor a way to open a folder: there nothing is mended
+    import fcntl
+
+_NEW, _OLDER = "new", "older"
+
+
+@contextlib.contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """While entered there is a place for a new folder, to be made there and renamed; what is left is removed after.
+
+    What killed processes left of the same name is mended first.
+    """
+    mend(target)
+    hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    hidden.mkdir()
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, hidden, ignore_errors=True)
+        with contextlib.suppress(OSError):  # not every disk can; then no other process touches the folder
+            stack.enter_context(_held(hidden))
+        yield hidden / _NEW
+
+
+def replace(new: Path, target: Path) -> None:
+    """Gives a new folder from `staged` the name of the target; an older one moves aside, and back if that fails."""
+    older = new.with_name(_OLDER)
+    replaces = target.exists()
+    if replaces:
+        os.rename(target, older)
+    try:
+        os.rename(new, target)
+    except BaseException:
+        if replaces:
+            os.rename(older, target)
+        raise
+
+
+def mend(target: Path) -> None:
+    """Puts back an older folder whose process was killed before the new one had its name, and removes what else
+    killed processes left. What a living one is at stays as it is."""
+    with contextlib.suppress(OSError, ValueError):  # there is no such folder, nor can there be
+        target = Path(os.path.realpath(target))
+        name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.partial")
+        for hidden in [path for path in target.parent.iterdir() if name.fullmatch(path.name)]:
+            with contextlib.suppress(OSError):  # somebody has it, or it is not ours to change
+                if not any(hidden.iterdir()):
+                    continue  # it may be so new that its process does not hold it yet
+                with _held(hidden):
+                    if (hidden / _NEW).exists() and (hidden / _OLDER).exists() and not os.path.lexists(target):
+                        os.rename(hidden / _OLDER, target)
+                    shutil.rmtree(hidden, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """While entered nobody else can hold the folder; the system lets go of it when the process ends, however it does.
+
+    Raises:
+        OSError: somebody holds it, or the disk cannot tell.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
