@@ -63,7 +63,7 @@ def release(
     graph = inference.Inference(inference.build(config, arrays))
     files: dict[str, bytes | Path] = {
         **tokenizers,
-        "model.tflite": export.litert(graph),
+        bundle.GRAPH: export.litert(graph),
         "weights.safetensors": _weights(arrays),
     }
     bundle.write(path, config=config, files=files, provenance=provenance, scores=[])
@@ -136,7 +136,7 @@ def ensemble(
     provenance = _together(members, sum(array.size for array in arrays.values()))
     files: dict[str, bytes | Path] = {
         **{name: first.read(name) for name in first.tokenizers},
-        "model.tflite": export.litert(graph),
+        bundle.GRAPH: export.litert(graph),
         "weights.safetensors": _weights(arrays),
     }
 

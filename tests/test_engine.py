@@ -264,6 +264,15 @@ class TestRandomNetwork:
             assert [each.ids for each in ours] == [each.ids for each in theirs]
             assert [each.score for each in ours] == pytest.approx([each.score for each in theirs], rel=1e-4)
 
+    @pytest.mark.parametrize("name", ["litert", "tensorflow"])
+    def test_who_asks_is_told_how_large_each_batch_is(self, random_model: bundle.Bundle, name: str) -> None:
+        runner, sizes = engine.load(random_model, name), list[int]()
+        runner.told = sizes.append
+        runner.translate(sources(50, 20), GREEDY)
+        assert sum(sizes) == 50 and max(sizes) > 1
+        runner.translate(sources(1, 20), GREEDY)
+        assert sizes[-1] == 1
+
     def test_the_explanation_adds_up_to_the_hypothesis(self, random_model: bundle.Bundle) -> None:
         for chosen in (engine.load(random_model), engine.load(random_model, "tensorflow")):
             found = [each for [each] in chosen.translate(sources(30, 12), GREEDY)]

@@ -32,7 +32,7 @@ from seq2seq.explanation import Explanation
 from seq2seq.translation_memory import TranslationMemory
 from seq2seq.web import answers, api, dropped, forms, limits, service
 from seq2seq.web.desk import WORKERS
-from seq2seq.web.metrics import Histogram, Metrics, Number
+from seq2seq.web.metrics import SIZES, Histogram, Metrics, Number
 from seq2seq.web.shelf import Model, NotLoaded, Shelf, UnknownModel, models, single
 
 
@@ -614,6 +614,12 @@ class TestMetrics:
         assert 'b_bucket{path="p",le="0.01"} 0' in lines and 'b_bucket{path="p",le="0.025"} 1' in lines
         assert lines[-3:] == ['b_bucket{path="p",le="+Inf"} 2', 'b_sum{path="p"} 70.02', 'b_count{path="p"} 2']
 
+    def test_batches_are_counted_by_their_size(self) -> None:
+        sizes = Histogram("b", "Sentences.", (), SIZES)
+        for size in (1, 1, 5):
+            sizes.observe(size)
+        assert [int(line.rpartition(" ")[2]) for line in sizes.lines() if "bucket" in line][:6] == [2, 2, 2, 2, 3, 3]
+
     def test_every_line_is_a_comment_or_a_number(self, place: SimpleNamespace) -> None:
         place.client.post("/v1/translate", json={"text": ["The key. You.", "him"]})
         place.client.get("/v1/<script>")
@@ -621,6 +627,8 @@ class TestMetrics:
         for line in text.splitlines():
             assert line.startswith("# ") or float(line.rpartition(" ")[2]) >= 0
         metrics: Metrics = place.shelf.metrics
+        place.translator.told(2)
+        assert 'seq2seq_batch_sentences_bucket{model="en-de",le="2"} 1\n' in str(metrics)
         assert (metrics.texts.value("en-de"), metrics.sentences.value("en-de")) == (2, 3)
         assert metrics.characters.value("en-de") == len("The key. You.him")
         assert (metrics.requests.value("other", "404"), metrics.waiting.value()) == (1, 0)

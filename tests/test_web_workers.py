@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -213,6 +214,20 @@ class TestServer:
         finally:
             assert server.stop() == 0
         assert "Traceback" not in server.error
+
+    def test_the_model_is_in_memory_once(self, root: Path) -> None:
+        server = Server(str(root / "app.py"), "--workers", "2")
+        try:
+            server.wait()
+            pids = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+            if not pids.exists():
+                pytest.skip("this system does not tell what processes share")
+            size = (service.pretrained() / "model.tflite").stat().st_size
+            for pid in pids.read_text().split():
+                shared = re.findall(r"^Shared_Dirty: +(\d+) kB$", Path(f"/proc/{pid}/smaps").read_text(), re.MULTILINE)
+                assert max(map(int, shared)) * 1024 > 0.9 * size
+        finally:
+            server.stop()
 
     def test_a_model_that_does_not_load_is_one_sentence_and_its_code_and_a_browser_was_told(
         self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -67,6 +67,9 @@ class Translator:
             confidence=min(s.confidence for s in sentences) if self.calibration else None,
         )
 
+    def watched(self, told):
+        self.told = told
+
     def stoppable(self, between):
         return lambda texts, **wanted: [(between(), self(each, **wanted))[1] for each in texts]
 

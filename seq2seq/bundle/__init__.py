@@ -6,13 +6,14 @@ the files mean.
 
 from __future__ import annotations
 
-from seq2seq.bundle.manifest import FORMAT, LATER, MANIFEST, SIGNATURES, BundleError, File, Member, SaveError
+from seq2seq.bundle.manifest import FORMAT, GRAPH, LATER, MANIFEST, SIGNATURES, BundleError, File, Member, SaveError
 from seq2seq.bundle.reading import Bundle, load
 from seq2seq.bundle.staging import mend, staged
 from seq2seq.bundle.writing import write
 
 __all__ = [
     "FORMAT",
+    "GRAPH",
     "LATER",
     "MANIFEST",
     "SIGNATURES",

@@ -20,8 +20,10 @@ from seq2seq.config import Config, ConfigError
 FORMAT = 1
 """Version of the folder's layout that this code writes, and the newest that it reads."""
 MANIFEST = "manifest.json"
+GRAPH = "model.tflite"
+"""The compiled graph."""
 SIGNATURES = ("translate", "constrained", "explain")
-"""What a folder's graph, `model.tflite`, can be asked for."""
+"""What a folder's graph can be asked for."""
 LATER = ("gradient",)
 """What it can be asked for too, unless it is of an older model or of an ensemble."""
 

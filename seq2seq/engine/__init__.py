@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from seq2seq import bundle
-from seq2seq.bundle import Bundle
+from seq2seq.bundle import GRAPH, Bundle
 from seq2seq.config import SearchConfig
-from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, Demands, EngineError, Hypothesis
+from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, Demands, EngineError, Hypothesis, Told
 from seq2seq.engine.demands import NOTHING
 from seq2seq.engine.litert import LiteRTEngine
 from seq2seq.engine.looking import ALTERNATIVES, USUAL, Aim, OlderGraphError
@@ -39,13 +39,15 @@ __all__ = [
     "load",
 ]
 
-_GRAPH = "model.tflite"
 _SHARED = 6
 """Most hypotheses of a batch that callers of LiteRT share: beyond, padding costs more than company saves."""
 
 
 class Engine(Protocol):
     """What runs the inference graph. Methods may be called from several threads at once."""
+
+    told: Told
+    """Called with the number of sentences of each batch that is searched; may be set at any time."""
 
     @property
     def name(self) -> str:
@@ -109,7 +111,7 @@ def load(bundle: Bundle, engine: str = "litert", *, threads: int | None = None) 
         BundleError: a file that it needs is missing or was altered.
     """
     if engine == "litert":
-        runner = LiteRTEngine(bundle.read(_GRAPH), threads=threads)
+        runner = LiteRTEngine(bundle.read(GRAPH), threads=threads)
         return Sharing(runner, places=runner.places, most=_SHARED)
     if engine == "tensorflow":
         return TensorFlowEngine(bundle, threads=threads)

@@ -40,6 +40,7 @@ Job = tuple[str, Arrays]
 """A signature of the inference graph, and its inputs by name."""
 Run = Callable[[Sequence[Job]], Iterable[Arrays]]
 """Runs jobs, side by side if it can, and gives their outputs in the order of the jobs."""
+Told = Callable[[int], object]
 
 
 class EngineError(ValueError):
@@ -70,12 +71,14 @@ def translate(
     *,
     workers: int = 1,
     room: Room = ROOMY,
+    told: Told = bool,
 ) -> list[list[Hypothesis]]:
     """See `Engine.translate`.
 
     Arguments:
         workers: how many jobs `run` does at the same time.
         room: the most that a batch may hold.
+        told: hears how many sentences each batch has.
     """
     check(sources, search, wanted)
     asked = wanted or [NOTHING] * len(sources)
@@ -83,6 +86,7 @@ def translate(
     for plain in (True, False):
         chosen = [row for row, each in enumerate(asked) if is_plain(search, each) == plain]
         for batch in _batches([len(sources[row]) + 1 for row in chosen], hypotheses(search), workers, room):
+            told(len(batch))
             places.append([chosen[place] for place in batch])
             together = [sources[row] for row in places[-1]]
             inputs = basic_inputs(together, search)

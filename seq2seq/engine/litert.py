@@ -17,7 +17,7 @@ import numpy as np
 from seq2seq.bundle import SIGNATURES
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching, looking
-from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, Room, first_line
+from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, Room, Told, first_line
 from seq2seq.engine.demands import NOTHING
 from seq2seq.engine.looking import USUAL, Aim
 
@@ -42,6 +42,7 @@ class LiteRTEngine:
     """
 
     def __init__(self, model: bytes, *, threads: int | None = None) -> None:
+        self.told: Told = bool
         self._model = model
         self._threads = threads or min(_cores(), 4)
         self.places = max(2, _cores())
@@ -65,7 +66,7 @@ class LiteRTEngine:
         self, sources: Sequence[Sequence[int]], search: SearchConfig, demands: Sequence[Demands] = ()
     ) -> list[list[Hypothesis]]:
         """See `Engine`."""
-        return batching.translate(self._run, sources, search, demands, workers=self._threads, room=ROOM)
+        return batching.translate(self._run, sources, search, demands, workers=self._threads, room=ROOM, told=self.told)
 
     def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
         """See `Engine`."""

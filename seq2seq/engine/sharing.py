@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seq2seq.config import SearchConfig
-from seq2seq.engine.batching import Arrays, Demands, Hypothesis, hypotheses
+from seq2seq.engine.batching import Arrays, Demands, Hypothesis, Told, hypotheses
 from seq2seq.engine.demands import NOTHING
 from seq2seq.engine.looking import USUAL, Aim
 
@@ -69,6 +69,15 @@ class Sharing:
     def name(self) -> str:
         """See `Engine`."""
         return self._engine.name
+
+    @property
+    def told(self) -> Told:
+        """See `Engine`."""
+        return self._engine.told
+
+    @told.setter
+    def told(self, told: Told) -> None:
+        self._engine.told = told
 
     def translate(
         self, sources: Sequence[Sequence[int]], search: SearchConfig, demands: Sequence[Demands] = ()

@@ -13,7 +13,7 @@ import numpy as np
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching, looking
-from seq2seq.engine.batching import EOS, Arrays, Demands, EngineError, Hypothesis, Job, first_line
+from seq2seq.engine.batching import EOS, Arrays, Demands, EngineError, Hypothesis, Job, Told, first_line
 from seq2seq.engine.demands import NOTHING
 from seq2seq.engine.looking import USUAL, Aim
 
@@ -40,6 +40,7 @@ class TensorFlowEngine:
             raise EngineError(
                 f"The tensorflow engine needs TensorFlow: pip install 'seq2seq[train]'. Received: {first_line(error)}"
             ) from None
+        self.told: Told = bool
         if threads:
             with contextlib.suppress(RuntimeError):
                 tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -50,7 +51,7 @@ class TensorFlowEngine:
         self, sources: Sequence[Sequence[int]], search: SearchConfig, demands: Sequence[Demands] = ()
     ) -> list[list[Hypothesis]]:
         """See `Engine`."""
-        return batching.translate(self._run, sources, search, demands)
+        return batching.translate(self._run, sources, search, demands, told=self.told)
 
     def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
         """See `Engine`."""

@@ -13,13 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.bundle import Bundle
+from seq2seq.bundle import GRAPH, Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.engine import Engine, Hypothesis, LiteRTEngine, TensorFlowEngine, batching
 from seq2seq.export import browser
 from seq2seq.tokenizer import Tokenizer
-
-GRAPH = "model.tflite"
 
 Call = dict[str, Any]
 """A signature, its inputs as JSON has them, and the outputs that are wanted."""

@@ -5,6 +5,7 @@ It knows how texts are cut and which sentence a demand is for; it does not know 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seq2seq.config import SearchConfig
@@ -64,6 +65,14 @@ def check_text(text: object) -> None:
         raise TranslationError(
             f"Text to translate must be a string. Received: {text!r:.40} of type {type(text).__name__}"
         )
+
+
+def check_pairs(sources: Sequence[str], targets: Sequence[str]) -> None:
+    """Refuses texts that are no pairs."""
+    if len(sources) != len(targets):
+        raise TranslationError(f"Sources and targets must be equally many. Received: {len(sources)} and {len(targets)}")
+    for text in (*sources, *targets):
+        check_text(text)
 
 
 def checked(terms: Terms | None, search: SearchConfig) -> Terms:

@@ -18,7 +18,7 @@ from seq2seq.explanation import Explanation, Influence
 from seq2seq.tokenizer import Tokenizer
 from seq2seq.translator.checks import UNUSABLE
 from seq2seq.translator.explaining import Asked, Explainer, Wanted
-from seq2seq.translator.plans import Plan, TranslationError, check_text, checked, plan, start
+from seq2seq.translator.plans import Plan, TranslationError, check_pairs, check_text, checked, plan, start
 from seq2seq.translator.scoring import Score, score
 from seq2seq.translator.sentences import Found, Searcher, Sentence, faults
 from seq2seq.translator.terms import Terms
@@ -73,13 +73,15 @@ class Translator:
         self._explainer = Explainer(engine, (source, target), self._searcher, path=path)
 
     @classmethod
-    def load(cls, path: str | Path, *, engine: str = "litert", threads: int | None = None) -> Translator:
+    def load(
+        cls, path: str | Path | engines.bundle.Bundle, *, engine: str = "litert", threads: int | None = None
+    ) -> Translator:
         """The translator of a model folder, or of a run folder that holds one.
 
         Of the folder's checksums those of the manifest and of the files that are read are checked.
 
         Arguments:
-            path: the folder.
+            path: the folder, or what `bundle.load` made of it.
             engine: "litert" or "tensorflow".
             threads: processor threads; None means all cores, at most four.
 
@@ -87,7 +89,7 @@ class Translator:
             BundleError: the folder is missing, incomplete, altered or of a newer format.
             EngineError: the engine is not installed or cannot run the model.
         """
-        model = engines.bundle.load(path, verify=False)
+        model = path if isinstance(path, engines.bundle.Bundle) else engines.bundle.load(path, verify=False)
         # A joint tokenizer is read and made once.
         tokenizers = {name: Tokenizer(model.read(name)) for name in dict.fromkeys(model.tokenizers)}
         source, target = (tokenizers[name] for name in model.tokenizers)
@@ -114,6 +116,10 @@ class Translator:
         same = copy.copy(self)
         same._searcher = self._searcher.stoppable(between)
         return same
+
+    def watched(self, told: Callable[[int], object]) -> None:
+        """Has `told` hear how many sentences each batch has, from now on."""
+        self._engine.told = told
 
     @overload
     def __call__(  # type: ignore[overload-overlap]
@@ -194,12 +200,7 @@ class Translator:
             EngineError: a sentence has more than 256 pieces.
             TranslationError: something is no string, or there are not as many of the one as of the other.
         """
-        if len(sources) != len(targets):
-            raise TranslationError(
-                f"Sources and targets must be equally many. Received: {len(sources)} and {len(targets)}"
-            )
-        for text in (*sources, *targets):
-            check_text(text)
+        check_pairs(sources, targets)
         pairs = [(clean(source)[0], clean(target)[0]) for source, target in zip(sources, targets, strict=True)]
         return score(self._engine, (self._source, self._target), pairs, search or self.config.search)
 
@@ -273,8 +274,8 @@ class Translator:
 
     def _text(self, plan: Plan, found: dict[Sentence, Found], n_best: int) -> Translation:
         parts = [self._sentence(sentence.text, found.get(sentence)) for sentence in plan.sentences]
-        name = self.engine_name
-        return together(plan.source, plan.segments, parts, n_best=n_best, warnings=plan.warnings, engine=name)
+        warnings, engine = plan.warnings, self.engine_name
+        return together(plan.source, plan.segments, parts, n_best=n_best, warnings=warnings, engine=engine)
 
     def _sentence(self, source: str, found: Found | None) -> Translation:
         """The translation of one segment; where nothing was searched, itself."""
@@ -285,10 +286,8 @@ class Translator:
         best = candidates[0]
         wrong = faults(found)
         warnings = tuple(f"{warning}: {start(source)}" for warning in wrong.values())
-        sure = self._confidence(best, wrong)
-        return Translation(
-            source, best.text, best.score, candidates, (), warnings, self.engine_name, tuple(wrong), sure
-        )
+        said = (best.text, best.score, candidates, (), warnings, self.engine_name, tuple(wrong))
+        return Translation(source, *said, self._confidence(best, wrong))
 
     def _confidence(self, best: Candidate, wrong: Collection[str]) -> float | None:
         if self.calibration is None:

@@ -69,6 +69,7 @@ class Desk:
         self._metrics = metrics or Metrics()
         self._name = name
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="translate")
+        translator.watched(lambda size: self._metrics.batches.observe(size, name))
 
     def wish(self, text: str, search: str, beam: int, length_penalty: float) -> Wish:
         """A wish within this desk's limits."""

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Media type of the text."""
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of the histogram's buckets."""
+"""Upper bounds of a histogram's buckets."""
+SIZES = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 40.0, 64.0)
+"""The same of a batch."""
 
 Labels = tuple[str, ...]
 
@@ -52,21 +54,21 @@ class Number:
 
 
 class Histogram:
-    """Seconds, counted in buckets, for each combination of its labels' values."""
+    """Numbers counted in buckets, for each combination of its labels' values."""
 
-    def __init__(self, name: str, text: str, labels: Sequence[str] = ()) -> None:
-        self.name, self.text, self.labels = name, text, tuple(labels)
+    def __init__(self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float] = SECONDS) -> None:
+        self.name, self.text, self.labels, self.bounds = name, text, tuple(labels), tuple(bounds)
         self._values: dict[Labels, list[float]] = {}
         self._lock = threading.Lock()
 
-    def observe(self, seconds: float, *values: str) -> None:
-        """Counts one duration."""
+    def observe(self, number: float, *values: str) -> None:
+        """Counts one."""
         with self._lock:
-            row = self._values.setdefault(values, [0.0] * (len(SECONDS) + 2))
-            for place, bound in enumerate(SECONDS):
-                row[place] += seconds <= bound
+            row = self._values.setdefault(values, [0.0] * (len(self.bounds) + 2))
+            for place, bound in enumerate(self.bounds):
+                row[place] += number <= bound
             row[-2] += 1
-            row[-1] += seconds
+            row[-1] += number
 
     def rows(self) -> list[tuple[Labels, list[float]]]:
         """The numbers by the values of their labels, for `sum`."""
@@ -76,7 +78,7 @@ class Histogram:
     def sum(self, labels: Labels, row: Sequence[float]) -> None:
         """Adds what another counted."""
         with self._lock:
-            own = self._values.setdefault(labels, [0.0] * (len(SECONDS) + 2))
+            own = self._values.setdefault(labels, [0.0] * (len(self.bounds) + 2))
             for place, value in enumerate(row):
                 own[place] += value
 
@@ -86,7 +88,7 @@ class Histogram:
         with self._lock:
             values = sorted((labels, list(row)) for labels, row in self._values.items())
         for labels, row in values:
-            for bound, count in zip([*map(_number, SECONDS), "+Inf"], row, strict=False):
+            for bound, count in zip([*map(_number, self.bounds), "+Inf"], row, strict=False):
                 yield f"{self.name}_bucket{_braced((*self.labels, 'le'), (*labels, bound))} {_number(count)}"
             yield f"{self.name}_sum{_braced(self.labels, labels)} {_number(row[-1])}"
             yield f"{self.name}_count{_braced(self.labels, labels)} {_number(row[-2])}"
@@ -106,6 +108,7 @@ class Metrics:
         self.waiting = Number("seq2seq_queue", "gauge", "Wishes that wait or are under way.")
         self.seconds = Histogram("seq2seq_seconds", "Seconds from request to answer.", ("path",))
         self.translating = Histogram("seq2seq_translation_seconds", "Seconds a translation took.", ("model",))
+        self.batches = Histogram("seq2seq_batch_sentences", "Sentences translated together.", ("model",), SIZES)
 
     def numbers(self) -> dict[str, list[tuple[Labels, list[float]]]]:
         """All numbers, as plain JSON."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import importlib.resources
 import ipaddress
 import os
@@ -90,7 +91,7 @@ def serve(
     def models() -> Sequence[Model]:
         from seq2seq.web import shelf
 
-        return shelf.models(folders, engine=engine, threads=threads)
+        return shelf.models(folders, engine=engine, threads=threads, shared=rules.workers > 1)
 
     def remembering() -> TranslationMemory | None:
         from seq2seq.translation_memory import TranslationMemory
@@ -118,7 +119,9 @@ def run(
     max_characters: int = limits.MAX_CHARACTERS,
     rules: Rules = DEFAULT,
 ) -> None:
-    """`serve` for any source of models; `models` runs once, in a thread, while the server already listens."""
+    """`serve` for any source of models; `models` runs once: in a thread while the server already listens, or
+    before several workers part.
+    """
     try:
         import uvicorn  # noqa: F401
 
@@ -129,6 +132,8 @@ def run(
         ) from None
 
     rules = dataclasses.replace(rules, local=_loopback(host) and not rules.proxy)
+
+    models = functools.cache(models)
 
     def room(**told: Any) -> Room:
         return Room(models, memory=memory, max_characters=max_characters, rules=rules, **told)
@@ -147,6 +152,7 @@ def run(
             def work(ready: Callable[[], None]) -> None:
                 _answer(listener, room, rules, ready=ready, tally=Path(folder))
 
+            models()  # now, so that all workers share it
             Workers(rules.workers, work, grace=GRACE + 5).run()
 
 

@@ -18,6 +18,7 @@ from seq2seq.web.desk import Desk
 from seq2seq.web.metrics import Metrics
 
 if TYPE_CHECKING:
+    from seq2seq.bundle import Bundle
     from seq2seq.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -143,8 +144,15 @@ def single(load: Callable[[], Translator], name: str = "model") -> list[Model]:
     return [Model(name, ("", ""), load)]
 
 
-def models(paths: Sequence[Path], *, engine: str = "litert", threads: int | None = None) -> list[Model]:
+def models(
+    paths: Sequence[Path], *, engine: str = "litert", threads: int | None = None, shared: bool = False
+) -> list[Model]:
     """The models in folders; each is called what its folder is, or its run.
+
+    Arguments:
+        paths: the folders.
+        engine, threads: passed to `Translator.load`.
+        shared: whether to read all that LiteRT needs now, so that forks of this process have it in memory once.
 
     Raises:
         BundleError: a folder is missing, incomplete, altered or of a newer format.
@@ -158,15 +166,17 @@ def models(paths: Sequence[Path], *, engine: str = "litert", threads: int | None
         while name in found:
             number += 1
             name = f"{folder.name}-{number}"
+        if shared:
+            folder.hold(bundle.GRAPH, *folder.tokenizers)
         languages = folder.source_language, folder.target_language
-        found[name] = Model(name, languages, _loader(path, engine, threads), folder.scores)
+        found[name] = Model(name, languages, _loader(folder if shared else path, engine, threads), folder.scores)
     return list(found.values())
 
 
-def _loader(path: Path, engine: str, threads: int | None) -> Callable[[], Translator]:
+def _loader(model: Path | Bundle, engine: str, threads: int | None) -> Callable[[], Translator]:
     def load() -> Translator:
         from seq2seq.translator import Translator
 
-        return Translator.load(path, engine=engine, threads=threads)
+        return Translator.load(model, engine=engine, threads=threads)
 
     return load
