@@ -38,7 +38,8 @@ def test_shards_are_the_file_in_order(text, lines, end):
     text.write_bytes(text.read_bytes() + end)
     shards = cut(text, lines)
     content = text.read_bytes()
-    assert b"".join(content[shard.start :][: shard.size] for shard in shards) == content
+    ends = [*(shard.start for shard in shards[1:]), len(content)]
+    assert b"".join(content[shard.start : end] for shard, end in zip(shards, ends, strict=True)) == content
     assert [shard.number for shard in shards] == list(range(len(shards)))
     assert sum(shard.lines for shard in shards) == len(LINES)
     read = [line for shard in shards for line in streams.Lines(text, shard)]
@@ -73,9 +74,11 @@ def test_a_byte_that_is_no_utf8_has_its_line_in_the_whole_file(text):
 def test_a_store_goes_on_and_refuses_another_run(tmp_path):
     store = Store(tmp_path / "out", {"model": "a", "lines": 2})
     store.keep(3, b"three")
-    (store.folder / "4.done.partial").write_bytes(b"half")
+    (store.folder / "4.0.done.partial").write_bytes(b"half")
     again = Store(tmp_path / "out", {"lines": 2, "model": "a"})
-    assert again.done() == {3}
+    again.keep(10, b"ten", 7)
+    assert again.done() == {3: 0, 10: 7}
+    assert list(again.joined([cluster.Shard(10, 0, 1, 1), cluster.Shard(3, 0, 1, 1)])) == [b"ten", b"three"]
     with pytest.raises(ShardsError, match=r"out.shards, begun with another model$"):
         Store(tmp_path / "out", {"model": "b", "lines": 2})
     again.remove()
@@ -126,6 +129,22 @@ def test_it_goes_on_where_it_ended(run, text, tmp_path, alone):
     assert code == 0 and "3 lines were translated before" in err
     assert alone.done == [1, 0]
     assert len(out.read_bytes().splitlines()) == len(LINES)
+
+
+@pytest.mark.parametrize("before", [2, 4])
+def test_what_was_left_empty_before_a_restart_is_counted_too(run, text, tmp_path, alone, before, monkeypatch):
+    out, flags = tmp_path / "out.de", ["--min-confidence", "1"]
+    told = run("translate", MODEL, "--input", text, "--output", tmp_path / "plain.de", *flags)[2]
+    alone.left = before
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "remove", lambda _: None)  # as if it ended just before
+        run("translate", MODEL, "--input", text, "--output", out, "--ray", 2, *flags)
+    assert len(alone.done) == before
+    alone.left = 10
+    code, _, err = run("translate", MODEL, "--input", text, "--output", out, "--ray", 2, *flags)
+    (note,) = [line for line in told.splitlines() if "left empty" in line]
+    assert (code, err.count(note)) == (0, 1)
+    assert out.read_bytes() == (tmp_path / "plain.de").read_bytes()
 
 
 def test_a_bad_line_is_told_and_the_other_shards_are_kept(run, text, tmp_path, alone):

@@ -107,15 +107,16 @@ def translate(given: Mapping[str, Any], flags: dict[str, Any], terms: Terms) -> 
     shards = cluster.cut(source, LINES)
     store = cluster.Store(output, _stamp(model, job))
     with streams.Progress("lines", total=sum(shard.lines for shard in shards)) as progress:
-        withheld = _work(given["ray"], job, shards, store, progress)
+        _work(given["ray"], job, shards, store, progress)
+    withheld = sum(store.done().values())
     with streams.output(output) as out:
         out.writelines(store.joined(shards))
     store.remove()
     printing.tell_withheld(withheld, given["min_confidence"])
 
 
-def _work(workers: int, job: Job, shards: list[Shard], store: Store, progress: streams.Progress) -> int:
-    """Translates what is not done yet; gives how many lines were left empty."""
+def _work(workers: int, job: Job, shards: list[Shard], store: Store, progress: streams.Progress) -> None:
+    """Translates what is not done yet, and keeps each shard with how many of its lines were left empty."""
     from seq2seq import cluster
 
     done = store.done()
@@ -123,9 +124,8 @@ def _work(workers: int, job: Job, shards: list[Shard], store: Store, progress: s
     finished = sum(shard.lines for shard in shards) - sum(shard.lines for shard in left)
     if finished:
         errors.say("note", f"{finished:,} lines were translated before")
-    withheld = 0
     if not left:
-        return withheld
+        return
     try:
         with (
             contextlib.redirect_stdout(sys.stderr),  # where Ray tells of processes that are gone
@@ -134,9 +134,8 @@ def _work(workers: int, job: Job, shards: list[Shard], store: Store, progress: s
             for place, result in cluster.over(ray, left, job, workers=min(workers, len(left))):
                 if result.error:
                     raise DataError(result.error)
-                store.keep(left[place].number, result.content)
+                store.keep(left[place].number, result.content, result.withheld)
                 finished += left[place].lines
-                withheld += result.withheld
                 progress.reach(finished)
                 for line, warnings in result.warnings:
                     printing.warn(line, warnings)
@@ -144,7 +143,6 @@ def _work(workers: int, job: Job, shards: list[Shard], store: Store, progress: s
         if finished:
             errors.say("note", f"{finished:,} lines are in {store.folder}; the same command goes on from there")
         raise
-    return withheld
 
 
 def _files(given: Mapping[str, Any]) -> tuple[Path, Path]:

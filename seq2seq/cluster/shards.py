@@ -32,8 +32,6 @@ class Shard:
     """From 0."""
     start: int
     """Its first byte."""
-    size: int
-    """Bytes."""
     line: int
     """The number of its first line, from 1."""
     lines: int
@@ -56,7 +54,7 @@ def cut(path: Path, lines: int) -> list[Shard]:
                     raise ShardsError(
                         f"A line must have at most {LONGEST_LINE:,} bytes. Received: {path}, line {place}"
                     )
-                found.append(Shard(len(found), start, sum(sizes), line, len(sizes)))
+                found.append(Shard(len(found), start, line, len(sizes)))
                 start, line = start + sum(sizes), line + len(sizes)
     except OSError as error:
         raise ShardsError(f"Input must be a readable file. Received: {path} ({error.strerror})") from None
@@ -65,6 +63,8 @@ def cut(path: Path, lines: int) -> list[Shard]:
 
 class Store:
     """A folder beside the output in which each finished shard is a file, whole or not there.
+
+    A count that goes with a shard is in the file's name, so that neither is there without the other.
 
     Arguments:
         output: the file that all shards together will be; the folder's name is that with `.shards` added.
@@ -91,17 +91,19 @@ class Store:
                 f"Received: {self.folder}, begun with another {other or 'version'}"
             )
 
-    def done(self) -> set[int]:
-        """The numbers of finished shards."""
-        return {int(path.stem) for path in self.folder.glob(f"*{_DONE}")}
+    def done(self) -> dict[int, int]:
+        """The numbers of finished shards, and the count that goes with each."""
+        names = (path.name.split(".") for path in self.folder.glob(f"*.*{_DONE}"))
+        return {int(number): int(count) for number, count, _ in names}
 
-    def keep(self, number: int, content: bytes) -> None:
+    def keep(self, number: int, content: bytes, count: int = 0) -> None:
         """A shard is finished."""
-        self._write(f"{number}{_DONE}", content)
+        self._write(f"{number}.{count}{_DONE}", content)
 
     def joined(self, shards: Iterable[Shard]) -> Iterator[bytes]:
         """What became of each, in order."""
-        return ((self.folder / f"{shard.number}{_DONE}").read_bytes() for shard in shards)
+        done = self.done()
+        return ((self.folder / f"{shard.number}.{done[shard.number]}{_DONE}").read_bytes() for shard in shards)
 
     def remove(self) -> None:
         """Nobody waits any more."""
