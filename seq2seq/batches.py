@@ -72,7 +72,9 @@ class Side:
     def of(cls, ids: np.ndarray, lengths: Sequence[int] | np.ndarray) -> Side:
         """Sentences that stand one after the other."""
         sizes = np.asarray(lengths, np.int32)
-        return cls(ids, np.cumsum(sizes, dtype=np.int64) - sizes, sizes)
+        starts = np.cumsum(sizes, dtype=np.int64)
+        starts -= sizes
+        return cls(ids, starts, sizes)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -157,21 +159,22 @@ def plan(pairs: Pairs, batch_tokens: int, *, seed: int | None = None) -> list[np
     nothing is shuffled.
     """
     source, target = (_padded(side.lengths) for side in (pairs.source, pairs.target))
-    order = np.arange(len(pairs))
+    order = np.arange(len(pairs), dtype=np.int32 if len(pairs) < 2**31 else np.int64)
     random = np.random.default_rng(seed)
     if seed is not None:
         random.shuffle(order)
     order = order[np.lexsort((source[order], target[order]))]
+    widths = np.maximum(source, target)[order]
+    most = batch_tokens // STEP + 1  # pairs that are too many for a batch, however short they are
     batches: list[np.ndarray] = []
-    first, widest = 0, 0
-    for position, row in enumerate(order):
-        width = max(widest, source[row], target[row])
-        if position > first and width * (position - first + 1) > batch_tokens:
-            batches.append(order[first:position])
-            first, width = position, max(source[row], target[row])
-        widest = width
-    if len(order):
-        batches.append(order[first:])
+    first = 0
+    while first < len(order):
+        widest = np.maximum.accumulate(widths[first : first + most])
+        full = widest * np.arange(1, len(widest) + 1) > batch_tokens
+        full[0] = False
+        end = first + (int(full.argmax()) or len(full))
+        batches.append(order[first:end])
+        first = end
     if seed is not None:
         random.shuffle(batches)
     return batches

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,15 @@ def test_every_pair_is_in_one_batch_within_the_budget(seed):
     for rows in plan:
         made = batches.batch(pairs, rows)
         assert made.source.size <= 120 and made.target_out.size <= 120
+
+
+@pytest.mark.parametrize("budget", [1, 40, 120, 10_000])
+def test_a_batch_ends_where_one_pair_more_would_not_fit(budget):
+    pairs = corpus()
+    plan = batches.plan(pairs, budget)
+    for rows, after in itertools.pairwise(plan):
+        more = batches.batch(pairs, np.array([*rows, after[0]]))
+        assert max(more.source.size, more.target_out.size) > budget
 
 
 def test_padding_is_little():
