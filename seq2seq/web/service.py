@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import dataclasses
 import functools
 import importlib.resources
@@ -36,6 +37,8 @@ GRACE = 20
 """Seconds that requests in flight may take to finish after the signal to stop."""
 KEEP = 75
 """Seconds that a connection may be idle: longer than proxies keep one, so that none asks on one that is closing."""
+M_ARENA_MAX = -8
+"""From glibc's malloc.h."""
 EVERYWHERE = ("0.0.0.0", "::", "")
 
 
@@ -134,6 +137,7 @@ def run(
     rules = dataclasses.replace(rules, local=_loopback(host) and not rules.proxy)
 
     models = functools.cache(models)
+    share_heaps()
 
     def room(**told: Any) -> Room:
         return Room(models, memory=memory, max_characters=max_characters, rules=rules, **told)
@@ -154,6 +158,15 @@ def run(
 
             models()  # now, so that all workers share it
             Workers(rules.workers, work, grace=GRACE + 5).run()
+
+
+def share_heaps() -> None:
+    """Lets glibc give the process two heaps, not one for each thread, of which every one grows to its busiest moment.
+
+    Without it a server holds a tenth more, and goes on growing for thousands of requests.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # other systems
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def _answer(listener: socket.socket, room: Callable[..., Room], rules: Rules, **told: Any) -> None:

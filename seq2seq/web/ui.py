@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 FAILED = "Something went wrong on the server, and its log says what; please try another text."
 LATE = "The translation took too long; please try a shorter text, or again in a moment."
+SESSIONS = 64
+"""Sessions that Gradio remembers: the endpoint needs none, and each keeps a copy of the page's settings, 14 KB."""
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONOSPACED = ("ui-monospace", "Menlo", "Consolas", "monospace")
 
@@ -70,6 +72,7 @@ def blocks(desk: Desk, *, timeout: float | None = None) -> Any:
         gr.Column(elem_id="app")
         gr.api(_endpoint(desk, timeout), api_name="translate", concurrency_id="translate")
     page.validate_inputs = _whole
+    page.state_session_capacity = SESSIONS
     return page
 
 
