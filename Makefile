@@ -5,11 +5,12 @@
 
 VENV ?= .venv
 BIN = $(VENV)/bin
+LOCK = requirements-dev.txt
 FITS = import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; do \
 	$$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: install check test demo bench robustness clean
+.PHONY: install check test demo bench robustness lock sbom clean
 
 install: $(VENV)/.dev
 
@@ -32,6 +33,27 @@ bench: $(VENV)/.dev
 robustness: $(VENV)/.dev
 	SEQ2SEQ_FULL=1 $(BIN)/python -m pytest -m slow
 
+# The newest release of everything, for all systems and Pythons of ours, and what they make of the page of licences.
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
+		--annotation-style line --custom-compile-command 'make lock' --quiet --output-file $(LOCK)
+	$(MAKE) install
+	$(BIN)/python tests/dependencies.py >docs/dependencies.md
+
+# The packages, and a bill of what they need as CycloneDX: alone, and with the extras EXTRAS.
+EXTRAS ?= all
+sbom: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
+	$(MAKE) dist/base.cdx.json dist/$(EXTRAS).cdx.json
+
+dist/%.cdx.json:
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/sbom
+	$(BIN)/uv pip install --quiet --python build/sbom --constraint $(LOCK) "$$(echo dist/*.whl)[$(subst base,,$*)]"
+	version=$$(build/sbom/bin/python -c 'import seq2seq; print(seq2seq.__version__)') && \
+		sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml >build/pyproject.toml
+	$(BIN)/cyclonedx-py environment --pyproject build/pyproject.toml --output-reproducible --spec-version 1.6 -o $@ build/sbom
+
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -44,6 +66,8 @@ $(VENV)/.app: pyproject.toml | $(BIN)/python
 	test -e $(VENV)/.dev || $(BIN)/python -m pip install -e '.[app]'
 	touch $@
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -e '.[dev]'
+# What the lock names, by its checksums and as wheels: nothing is built but the package itself, with the setuptools of the lock.
+$(VENV)/.dev: pyproject.toml $(LOCK) | $(BIN)/python
+	$(BIN)/python -m pip install --require-hashes --only-binary :all: -r $(LOCK)
+	$(BIN)/python -m pip install --no-build-isolation --no-deps -e .
 	touch $@
