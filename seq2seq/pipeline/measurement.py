@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from seq2seq import batches, optimizer
+from seq2seq import allocation, batches, optimizer
 from seq2seq.batches import Pairs
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
@@ -59,6 +59,7 @@ def measure(run: Run, resolved: Config, *, clock: Clock = time.perf_counter) -> 
     if not len(pairs):
         raise PipelineError("There must be pairs to train on; look at training.max_tokens. Received: none")
     test = len(run.pair("test", resolved)[0])
+    allocation.keep_large_blocks()  # as in training
     keras.utils.set_random_seed(resolved.training.seed)
     model = material.network(resolved, sides)
     try:

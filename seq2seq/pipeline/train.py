@@ -71,7 +71,6 @@ def train(
     """
     run = Run(Path(output))
     check_folder(run.folder, resume)
-    allocation.keep_large_blocks()
     devices = distribution.connect(gpus, say)
     say = say if devices.chief else _silence
     if devices.chief and resume:
@@ -84,6 +83,7 @@ def train(
     _keep_settings(resolved, settings)
     tokenizers = material.tokenizers(run, resolved)
     pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
+    allocation.keep_large_blocks()  # not sooner, or what reading the text took would be kept too
     if before.preflight and devices.chief and not (run.checkpoints / training.LATEST).exists():
         with _left_as_it_was(run, resume):
             say(str(preflight.check(resolved, pairs, material.vocabularies(resolved, tokenizers))))
