@@ -112,8 +112,9 @@ def test_padding_changes_nothing(layer, random):
     for reverse in (False, True):
         h, last = lstm.run(layer, x, reverse=reverse)
         padded, padded_last = lstm.run(layer, longer, mask, reverse=reverse)
-        np.testing.assert_array_equal(padded[:, :T], h)
-        np.testing.assert_array_equal(padded_last.c, last.c)
+        # Not to the bit: a longer input may be multiplied in other blocks.
+        np.testing.assert_allclose(padded[:, :T], h, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(padded_last.c, last.c, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
