@@ -162,7 +162,7 @@ def measure(count: int, folder: Path, steps: int) -> dict[str, Peak]:
         reader.join()
     if process.returncode or PHASES["_epoch"] not in peaks:
         raise SystemExit(f"The training must end by itself. Received: exit status {process.returncode}, at {phase}")
-    return peaks
+    return {each: peaks.get(each, Peak()) for each in dict.fromkeys([*peaks, *lines])}  # some are too quick to be seen
 
 
 def _follow(stream: Any, phases: list[str]) -> None:

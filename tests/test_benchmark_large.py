@@ -59,6 +59,6 @@ def test_every_phase_is_measured(root: Path, tmp_path: Path, large: Any) -> None
     done = subprocess.run([*command, "--json", str(tmp_path / "x.json")], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (peaks,) = json.loads((tmp_path / "x.json").read_text())["pairs"].values()
-    assert set(large.PHASES.values()) - {"plan"} <= set(peaks)  # that of so few is too quick to be seen
+    assert set(large.PHASES.values()) < set(peaks)
     assert peaks["train"]["anonymous"] > 50
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
