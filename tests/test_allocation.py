@@ -1,4 +1,4 @@
-"""Memory that is kept: a large block costs no new pages the second time."""
+"""Memory that is kept, shared and given back."""
 
 from __future__ import annotations
 
@@ -24,11 +24,57 @@ def pages():
 
 print(pages(), keep_large_blocks(), pages())
 """
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
 def test_large_blocks_are_not_cleared_again_and_again() -> None:
     output = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout
     before, kept, after = output.split()
     assert kept == "True"
     assert int(after) < int(before) / 4
+
+
+HEAPS = """
+import threading
+from seq2seq import allocation
+{before}
+kept, together = [], threading.Barrier(12)
+
+def take():
+    together.wait()
+    kept.append([bytes(5000) for _ in range(50)])
+    together.wait()
+
+threads = [threading.Thread(target=take) for _ in range(12)]
+[each.start() for each in threads]
+[each.join() for each in threads]
+areas = [line.split("-", 1) for line in open("/proc/self/maps") if "---p" in line]
+print(sum(60 << 20 < int(end.split()[0], 16) - int(start, 16) <= 64 << 20 for start, end in areas))
+"""
+
+
+def test_threads_share_two_heaps() -> None:
+    counts = []
+    for before in ("", "allocation.share_heaps()"):
+        done = subprocess.run([sys.executable, "-c", HEAPS.format(before=before)], capture_output=True, text=True)
+        counts.append(int(done.stdout))
+    assert counts[0] > 2 >= counts[1], counts
+
+
+HOLES = """
+import resource
+from seq2seq import allocation
+
+def held():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 20
+
+blocks = [b"x" * (50_000 + number) for number in range(2_000)]
+del blocks[:-1]
+print(held(), allocation.give_back(), held())
+"""
+
+
+def test_what_is_free_between_blocks_in_use_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
+    before, gave, after = done.stdout.split()
+    assert gave == "True" and int(after) < int(before) - 80

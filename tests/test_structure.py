@@ -61,7 +61,7 @@ ROWS = {
     "documents": "translator",
     "translation_memory": "",
     "cluster": "",
-    "web": "bundle calibration translator explanation documents translation_memory",
+    "web": "allocation bundle calibration translator explanation documents translation_memory",
 }
 TABLE = {noun: set(row.split()) for noun, row in ROWS.items()}
 TABLE["pipeline"] = set(TABLE) - {"documents", "translation_memory", "web"}  # text to finished model folder in one call

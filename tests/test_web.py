@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import platform
 import re
 import shutil
 import socket
@@ -151,34 +150,6 @@ class TestService:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     yield from running()
-
-
-HEAPS = """
-import threading
-from seq2seq.web import service
-{before}
-kept, together = [], threading.Barrier(12)
-
-def take():
-    together.wait()
-    kept.append([bytes(5000) for _ in range(50)])
-    together.wait()
-
-threads = [threading.Thread(target=take) for _ in range(12)]
-[each.start() for each in threads]
-[each.join() for each in threads]
-areas = [line.split("-", 1) for line in open("/proc/self/maps") if "---p" in line]
-print(sum(60 << 20 < int(end.split()[0], 16) - int(start, 16) <= 64 << 20 for start, end in areas))
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other systems have other heaps")
-def test_threads_of_a_server_share_two_heaps() -> None:
-    counts = []
-    for before in ("", "service.share_heaps()"):
-        done = subprocess.run([sys.executable, "-c", HEAPS.format(before=before)], capture_output=True, text=True)
-        counts.append(int(done.stdout))
-    assert counts[0] > 2 >= counts[1], counts
 
 
 @needs_gradio

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from seq2seq import allocation
 from seq2seq.web import limits, metrics
 from seq2seq.web.door import Door
 from seq2seq.web.gate import Gate
@@ -27,6 +28,9 @@ from seq2seq.web.tally import Tally
 if TYPE_CHECKING:
     from seq2seq.translation_memory import TranslationMemory
     from seq2seq.web.shelf import Model, Shelf
+
+TIDY = 15.0
+"""Seconds between two times that memory is given back to the system."""
 
 
 class Room:
@@ -155,12 +159,19 @@ class Room:
                 self._end_streams = page.state.end_streams
                 self._page = Gate(page, head=page.state.head, queue=self._rules.workers == 1)
                 self._opened.set()
-                await self._closed.wait()
+                await self._tidy()
         except Exception as error:
             self.failure = error
             self._serving.set()
             self._opened.set()
             self._failed()
+
+    async def _tidy(self) -> None:
+        """Until the end: gives back the memory that requests took and left, now and then."""
+        while not self._closed.is_set():
+            await asyncio.to_thread(allocation.give_back)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), TIDY)
 
     def _load(self) -> Shelf:
         from seq2seq.web.shelf import Shelf

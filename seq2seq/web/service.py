@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import dataclasses
 import functools
 import importlib.resources
@@ -23,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seq2seq import allocation
 from seq2seq.web import limits
 from seq2seq.web.journal import json_logging
 from seq2seq.web.rules import DEFAULT, Rules
@@ -37,8 +37,6 @@ GRACE = 20
 """Seconds that requests in flight may take to finish after the signal to stop."""
 KEEP = 75
 """Seconds that a connection may be idle: longer than proxies keep one, so that none asks on one that is closing."""
-M_ARENA_MAX = -8
-"""From glibc's malloc.h."""
 EVERYWHERE = ("0.0.0.0", "::", "")
 
 
@@ -137,7 +135,7 @@ def run(
     rules = dataclasses.replace(rules, local=_loopback(host) and not rules.proxy)
 
     models = functools.cache(models)
-    share_heaps()
+    allocation.share_heaps()
 
     def room(**told: Any) -> Room:
         return Room(models, memory=memory, max_characters=max_characters, rules=rules, **told)
@@ -158,15 +156,6 @@ def run(
 
             models()  # now, so that all workers share it
             Workers(rules.workers, work, grace=GRACE + 5).run()
-
-
-def share_heaps() -> None:
-    """Lets glibc give the process two heaps, not one for each thread, of which every one grows to its busiest moment.
-
-    Without it a server holds a tenth more, and goes on growing for thousands of requests.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # other systems
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def _answer(listener: socket.socket, room: Callable[..., Room], rules: Rules, **told: Any) -> None:
