@@ -110,7 +110,8 @@ def greedy_by_hand(members: list[Seq2Seq], source: list[int], limit: int) -> tup
 def test_two_equal_members_say_what_one_says(folder, models, ids, uncompiled):
     twice = release.ensemble([models["three"], models["three"]], folder / "twice")
     one, two = engines.load(models["three"], "tensorflow"), engines.load(twice, "tensorflow")
-    alike(two.translate(ids, BEAM), one.translate(ids, BEAM))
+    few = SearchConfig(beam=4, n_best=3, max_length=9)  # what follows are loops, whose order is chance
+    alike(two.translate(ids, few), one.translate(ids, few))
     said = [found[0].ids for found in one.translate(ids, GREEDY)]
     for ours, theirs in zip(two.score(ids, said), one.score(ids, said), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4)

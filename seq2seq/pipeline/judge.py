@@ -18,6 +18,7 @@ from seq2seq.model import Seq2Seq
 from seq2seq.pipeline.run import Run
 from seq2seq.progress import Look
 from seq2seq.tokenizer import EOS, Tokenizer
+from seq2seq.training import TrainingError
 
 VALIDATED = 1000
 """Sentences of the validation set that are translated after each epoch."""
@@ -31,6 +32,9 @@ class Judge:
     Arguments:
         target: the tokenizer of the target.
         source: that of the source, which only `looks` needs.
+
+    Raises:
+        TrainingError: the model has become one whose scores are no numbers.
     """
 
     def __init__(
@@ -50,7 +54,11 @@ class Judge:
     def __call__(self, model: Seq2Seq) -> dict[str, float]:
         if self._model is not model:
             self._model, self._runner = model, inference.Runner(inference.Inference(model))
-        found = batching.translate(self._run, self._sources, SearchConfig(beam=1))
+        try:
+            found = batching.translate(self._run, self._sources, SearchConfig(beam=1))
+        except batching.EngineError:  # where a loss of such weights is finite, as on some processors
+            sentence = "Translations must have finite scores; lower training.learning_rate, in a new run. Received: NaN"
+            raise TrainingError(sentence) from None
         self._said = [list(each[0].ids) for each in found]
         self._translations = [self._target.decode(ids) for ids in self._said]
         scores = evaluation.score(self._translations, self._references)
