@@ -105,9 +105,7 @@ def pull(repository: str, output: str | Path, *, revision: str | None = None) ->
             with _sentences(repository, revision) as hub:
                 commit = _download(_api(hub), repository, revision, model, model.with_name("work"))
             _verify(model, repository)
-            if output.exists():
-                output.rmdir()
-            os.replace(model, output)
+            bundle.settle(model, output)
     except OSError as error:
         raise HubError(f"A model must be writable whole. Received: {output} ({error.strerror or error})") from None
     return Pulled(output, commit)

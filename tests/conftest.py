@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +21,20 @@ os.environ.setdefault("NO_COLOR", "1")
 def root() -> Path:
     """The checkout."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def benchmark(root: Path) -> Callable[[str], Any]:
+    """Imports a program of `benchmarks/` by its name."""
+
+    def load(name: str) -> Any:
+        sys.path.insert(0, str(root / "benchmarks"))
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.path.pop(0)
+
+    return load
 
 
 @pytest.fixture(scope="session")

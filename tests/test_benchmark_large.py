@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 
 @pytest.fixture(scope="module")
-def large(root: Path) -> Any:
-    sys.path.insert(0, str(root / "benchmarks"))
-    try:
-        import large
-    finally:
-        sys.path.pop(0)
-    return large
+def large(benchmark: Callable[[str], Any]) -> Any:
+    return benchmark("large")
 
 
 def test_pairs_are_distinct_and_every_word_has_its_translation(large: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,8 @@ TINY = ["--units", "6", "--remember", "2", "--steps", "3", "--batch", "4"]
 
 
 @pytest.fixture(scope="module")
-def memory(root: Path) -> Any:
-    sys.path.insert(0, str(root / "benchmarks"))
-    try:
-        import memory
-    finally:
-        sys.path.pop(0)
-    return memory
+def memory(benchmark: Callable[[str], Any]) -> Any:
+    return benchmark("memory")
 
 
 @pytest.mark.parametrize("kind", ["lstm", "plain"])

@@ -49,6 +49,13 @@ def replace(new: Path, target: Path) -> None:
         raise
 
 
+def settle(new: Path, target: Path) -> None:
+    """Gives a new folder from `staged` the name of the target, where there is nothing or an empty folder."""
+    if target.exists():
+        target.rmdir()
+    os.replace(new, target)
+
+
 def mend(target: Path) -> None:
     """Puts back an older folder whose process was killed before the new one had its name, and removes what else
     killed processes left. What a living one is at stays as it is."""

@@ -27,6 +27,7 @@ __all__ = [
     "PAD",
     "USUAL",
     "Aim",
+    "Bundle",
     "Demands",
     "Engine",
     "EngineError",

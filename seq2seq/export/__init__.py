@@ -91,9 +91,7 @@ def export(
         with bundles.staged(place) as new:
             FORMS[form](order, new)
             _certify(order, new)
-            if output.exists():
-                output.rmdir()
-            os.replace(new, output)
+            bundles.settle(new, output)
     except (OSError, bundles.SaveError, tf.errors.OpError) as error:
         raise ExportError(f"An export must be writable; nothing was written. Received: {output} ({error})") from None
     return output

@@ -13,7 +13,7 @@ from typing import overload
 from seq2seq import engine as engines
 from seq2seq.calibration import Calibration
 from seq2seq.config import Config, SearchConfig
-from seq2seq.engine import ALTERNATIVES, Engine, Hypothesis
+from seq2seq.engine import ALTERNATIVES, Bundle, Engine, Hypothesis
 from seq2seq.explanation import Explanation, Influence
 from seq2seq.tokenizer import Tokenizer
 from seq2seq.translator.checks import UNUSABLE
@@ -73,9 +73,7 @@ class Translator:
         self._explainer = Explainer(engine, (source, target), self._searcher, path=path)
 
     @classmethod
-    def load(
-        cls, path: str | Path | engines.bundle.Bundle, *, engine: str = "litert", threads: int | None = None
-    ) -> Translator:
+    def load(cls, path: str | Path | Bundle, *, engine: str = "litert", threads: int | None = None) -> Translator:
         """The translator of a model folder, or of a run folder that holds one.
 
         Of the folder's checksums those of the manifest and of the files that are read are checked.
@@ -89,7 +87,7 @@ class Translator:
             BundleError: the folder is missing, incomplete, altered or of a newer format.
             EngineError: the engine is not installed or cannot run the model.
         """
-        model = path if isinstance(path, engines.bundle.Bundle) else engines.bundle.load(path, verify=False)
+        model = path if isinstance(path, Bundle) else engines.bundle.load(path, verify=False)
         # A joint tokenizer is read and made once.
         tokenizers = {name: Tokenizer(model.read(name)) for name in dict.fromkeys(model.tokenizers)}
         source, target = (tokenizers[name] for name in model.tokenizers)
@@ -274,8 +272,8 @@ class Translator:
 
     def _text(self, plan: Plan, found: dict[Sentence, Found], n_best: int) -> Translation:
         parts = [self._sentence(sentence.text, found.get(sentence)) for sentence in plan.sentences]
-        warnings, engine = plan.warnings, self.engine_name
-        return together(plan.source, plan.segments, parts, n_best=n_best, warnings=warnings, engine=engine)
+        name = self.engine_name
+        return together(plan.source, plan.segments, parts, n_best=n_best, warnings=plan.warnings, engine=name)
 
     def _sentence(self, source: str, found: Found | None) -> Translation:
         """The translation of one segment; where nothing was searched, itself."""
@@ -286,8 +284,10 @@ class Translator:
         best = candidates[0]
         wrong = faults(found)
         warnings = tuple(f"{warning}: {start(source)}" for warning in wrong.values())
-        said = (best.text, best.score, candidates, (), warnings, self.engine_name, tuple(wrong))
-        return Translation(source, *said, self._confidence(best, wrong))
+        sure = self._confidence(best, wrong)
+        return Translation(
+            source, best.text, best.score, candidates, (), warnings, self.engine_name, tuple(wrong), sure
+        )
 
     def _confidence(self, best: Candidate, wrong: Collection[str]) -> float | None:
         if self.calibration is None:
