@@ -301,6 +301,24 @@ class TestTime:
         assert (b"retry-after", b"5") in start["headers"]
         assert guard._metrics.requests.value("/v1/translate", "503") == 1 and guard._held == 0
 
+    def test_at_the_end_who_still_waits_is_told_so_and_what_has_begun_goes_on(self) -> None:
+        async def endless(scope: dict, receive: Callable, send: Callable) -> None:
+            await asyncio.sleep(60)
+
+        async def slow(scope: dict, receive: Callable, send: Callable) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await asyncio.sleep(0.2)
+            await send({"type": "http.response.body"})
+
+        async def ended(application: Any) -> list[dict]:
+            guard = guarded(application, 30)
+            asyncio.get_running_loop().call_later(0.1, guard.give_up)
+            return await asked(guard, [WHOLE.copy()])
+
+        start, body = asyncio.run(ended(endless))
+        assert (start["status"], json.loads(body["body"])["error"]["message"]) == (503, "The server is stopping.")
+        assert asyncio.run(ended(slow))[0]["status"] == 200
+
     def test_a_body_that_does_not_come_is_408(self) -> None:
         for messages in ([], [PART.copy()]):
             start, body = asyncio.run(asked(guarded(plain), messages))

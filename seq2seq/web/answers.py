@@ -148,6 +148,14 @@ class Guard:
         self._bodies = bodies
         self._timeout = timeout
         self._held = 0
+        self._waiting = set[asyncio.Timeout]()  # of requests to which nothing has been said yet
+        self._stopping = False
+
+    def give_up(self) -> None:
+        """Tells all that still wait for the beginning of an answer to come again, for the server ends."""
+        self._stopping = True
+        for limit in self._waiting:
+            limit.reschedule(asyncio.get_running_loop().time())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -207,16 +215,22 @@ class Guard:
     async def _in_time(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         try:
             async with asyncio.timeout(self._timeout) as limit:
+                self._waiting.add(limit)
 
                 async def going_on(message: Message) -> None:
+                    self._waiting.discard(limit)
                     await send(message)
                     limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
 
                 await _while_there(self._application, scope, body, receive, going_on)
         except TimeoutError:
+            if self._stopping:
+                raise Stopped("The server is stopping.") from None
             raise Late(
                 f"An answer must be there within {self._timeout:g} seconds; please ask for less at once."
             ) from None
+        finally:
+            self._waiting.discard(limit)
 
 
 def _large(most: int) -> Response:

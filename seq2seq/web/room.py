@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from seq2seq import allocation
 from seq2seq.web import limits, metrics
@@ -27,6 +27,7 @@ from seq2seq.web.tally import Tally
 
 if TYPE_CHECKING:
     from seq2seq.translation_memory import TranslationMemory
+    from seq2seq.web.answers import Guard
     from seq2seq.web.shelf import Model, Shelf
 
 TIDY = 15.0
@@ -74,7 +75,7 @@ class Room:
         self._told_ready = ready
         self._patience = patience
         self._rules = rules
-        self._api: ASGIApp | None = None
+        self._api: Guard | None = None
         self._page: Gate | None = None
         self._facts: dict[str, str] = {}
         self._end_streams: Callable[[], None] = lambda: None
@@ -94,14 +95,22 @@ class Room:
         ]
         return Door(Starlette(routes=routes, lifespan=self._lifespan), self._rules, self.metrics)
 
-    async def drain(self) -> None:
-        """Lets work in flight finish, then ends the streams that would last as long as a page is open somewhere."""
+    async def drain(self, seconds: float) -> None:
+        """Lets work in flight finish, then ends the streams that would last as long as a page is open somewhere; who
+        waits for the API after so many seconds is told to come again.
+        """
+        begun = asyncio.get_running_loop().time()
         self._stopping = True
         self._serving.set()
         self._opened.set()
         if self._page is not None:
-            await self._page.idle.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._page.idle.wait(), seconds)
             self._end_streams()
+        await asyncio.sleep(begun + seconds - asyncio.get_running_loop().time())
+        self._close()
+        if self._api is not None:
+            self._api.give_up()
 
     async def _health(self, request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "ready": self._page is not None, **self._facts})

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 GRACE = 20
 """Seconds that requests in flight may take to finish after the signal to stop."""
+LAST_WORD = 2
+"""Seconds of these that are left when whoever still waits is told to come again."""
 KEEP = 75
 """Seconds that a connection may be idle: longer than proxies keep one, so that none asks on one that is closing."""
 EVERYWHERE = ("0.0.0.0", "::", "")
@@ -164,7 +166,7 @@ def _answer(listener: socket.socket, room: Callable[..., Room], rules: Rules, **
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            draining = asyncio.create_task(made.drain())
+            draining = asyncio.create_task(made.drain(GRACE - LAST_WORD))
             await super().shutdown(sockets)
             draining.cancel()
 
