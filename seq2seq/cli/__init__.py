@@ -6,7 +6,6 @@ It owns exit codes and what goes to which stream; everything else is the library
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from seq2seq.cli import (
     explain,
     export,
     info,
+    interrupts,
     prepare,
     pull,
     push,
@@ -67,13 +67,9 @@ def main() -> None:
     """What the console script calls: runs the command line of this process and ends it."""
     if "_SEQ2SEQ_COMPLETE" in os.environ:
         app(prog_name="seq2seq")  # the shell asks for completions
-    signal.signal(signal.SIGTERM, _terminated)
-    sys.exit(run(sys.argv[1:]))
-
-
-def _terminated(*_: object) -> None:
-    """SIGTERM ends a command as Ctrl-C does: what is half-written goes, and a sentence tells."""
-    raise KeyboardInterrupt
+    with interrupts.insisting():
+        code = run(sys.argv[1:])
+    sys.exit(code)
 
 
 def run(argv: Sequence[str]) -> int:

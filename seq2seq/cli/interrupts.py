@@ -1,0 +1,59 @@
+"""SIGINT and SIGTERM end a command wherever it is.
+
+It owns what these signals raise; it does not know what is half-written then, or what is said of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+
+AGAIN = 0.2
+"""Seconds after which a signal that was lost is raised again."""
+_CLOCK = hasattr(signal, "setitimer")  # Windows has none, nor SIGTERM
+
+
+@contextlib.contextmanager
+def insisting() -> Iterator[None]:
+    """While entered, SIGINT and SIGTERM raise KeyboardInterrupt until one is on its way.
+
+    Python drops what is raised in `__del__`, in the callback of a weak reference, and wherever C code asks an object
+    something and takes any error for a no. Building a graph of TensorFlow is full of all three: of 250 interrupts at
+    random moments of it one was lost, and the command went on to its end.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(each) is not signal.SIG_IGN:  # as a shell sets SIGINT for what it starts in the background
+            signal.signal(each, _interrupt)
+    if _CLOCK:
+        signal.signal(signal.SIGALRM, _insist)
+    shown, sys.unraisablehook = sys.unraisablehook, _unraisable
+    try:
+        yield
+    finally:
+        sys.unraisablehook = shown
+        if _CLOCK:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _interrupt(*_: object) -> None:
+    if _CLOCK:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN)
+    raise KeyboardInterrupt
+
+
+def _insist(*_: object) -> None:
+    """Unless what runs just now is the handling of an interrupt, such as the removal of half-written files."""
+    handled = sys.exc_info()[1]
+    while handled is not None:
+        if isinstance(handled, KeyboardInterrupt):
+            return
+        handled = handled.__context__
+    _interrupt()
+
+
+def _unraisable(dropped: sys.UnraisableHookArgs) -> None:
+    """No word of an interrupt that was dropped, for it comes again."""
+    if not isinstance(dropped.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)

@@ -1,0 +1,74 @@
+"""SIGINT and SIGTERM end a command, also where Python drops what is raised."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("Windows has no SIGTERM", allow_module_level=True)
+
+HEAD = """
+import os, signal, time, weakref
+from seq2seq.cli.interrupts import insisting
+
+number = {number:d}
+
+class Dropping:
+    def __del__(self):
+        os.kill(os.getpid(), number)
+        time.sleep(0.01)
+        print("dropped, and yet went on", flush=True)
+
+class Thing: pass
+
+def strike(reference):
+    os.kill(os.getpid(), number)
+    time.sleep(0.01)
+"""
+DROPPED = """
+def work():
+    {drop}
+    time.sleep(20)
+    print("was never interrupted")
+
+with insisting():
+    try:
+        work()
+    except KeyboardInterrupt:
+        try:
+            open("/nowhere/at/all")
+        except OSError:
+            time.sleep(0.6)
+        print("cleaned up")
+print("ended")
+"""
+IGNORED = """
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+with insisting():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.5)
+print("ended")
+"""
+
+
+def ran(script: str) -> tuple[str, str]:
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "drop",
+    ["Dropping()", "thing = Thing(); ref = weakref.ref(thing, strike); del thing"],
+    ids=["del", "weak reference"],
+)
+def test_what_python_drops_is_raised_again_and_the_handling_of_it_left_alone(number: int, drop: str) -> None:
+    assert ran(HEAD.format(number=number) + DROPPED.format(drop=drop)) == ("cleaned up\nended\n", "")
+
+
+def test_what_the_shell_ignores_stays_ignored() -> None:
+    assert ran(HEAD.format(number=2) + IGNORED) == ("ended\n", "")
