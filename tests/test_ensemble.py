@@ -173,9 +173,9 @@ def test_saved_models_say_what_the_library_says(both, ids, lines, pieces, tmp_pa
     tf = pytest.importorskip("tensorflow")
     pytest.importorskip("tensorflow_text")
     expected = [found[0] for found in engines.load(both, "tensorflow").translate(ids[:10], both.config.search)]
-    by_ids = export.export(both, "saved_model_ids", tmp_path / "ids")
+    by_ids = tf.saved_model.load(str(export.export(both, "saved_model_ids", tmp_path / "ids")))
     for row, said in zip(ids[:10], expected, strict=True):
-        found = tf.saved_model.load(str(by_ids)).signatures["serving_default"](source=tf.constant([[*row, EOS]]))
+        found = by_ids.signatures["serving_default"](source=tf.constant([[*row, EOS]]))
         assert tuple(token for token in found["tokens"].numpy()[0, 0] if token > EOS) == said.ids
     by_text = export.export(both, "saved_model", tmp_path / "text")
     found = tf.saved_model.load(str(by_text)).signatures["serving_default"](text=tf.constant(lines[:10]))
