@@ -192,9 +192,7 @@ class Trainer:
             norm = float(moved) if ends else norm
             sums = sums.numpy().tolist()
             if wrong := divergence.in_step(sums[0], norm):
-                raise TrainingError(
-                    f"{wrong} in epoch {now.epoch + 1}, batch {now.batch + 1}; {self._good(self.folder / LATEST)}"
-                )
+                raise TrainingError(f"{wrong} in epoch {now.epoch + 1}, batch {now.batch + 1}; {self._good()}")
             now.batch += 1
             now.sums = [a + b for a, b in zip(now.sums, sums, strict=True)]
             ended = time.monotonic()
@@ -227,19 +225,23 @@ class Trainer:
         now = self.standing
         perplexities = [*(entry["perplexity"] for entry in now.history), perplexity(now.sums[1], int(now.sums[2]))]
         if wrong := divergence.in_epoch(perplexities, warm=warm):
-            raise TrainingError(f"{wrong} in epoch {now.epoch + 1}; {self._good(self._file(now.best(1)[0]))}")
+            raise TrainingError(f"{wrong} in epoch {now.epoch + 1}; {self._good(*now.best(1))}")
 
-    @staticmethod
-    def _good(path: Path) -> str:
+    def _good(self, *epochs: int) -> str:
+        path = self._file(epochs[0]) if epochs else self.folder / LATEST
         return f"the last good checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
 
     def _judged(self, valid: Pairs) -> dict[str, float]:
         now = self.standing
+        try:
+            scores = self.evaluate(self.model)
+        except TrainingError as error:
+            raise TrainingError(f"{error} in epoch {now.epoch + 1}; {self._good(*now.best(1))}") from None
         return {
             "loss": now.sums[0] / now.sums[2],
             "perplexity": perplexity(now.sums[1], int(now.sums[2])),
             "valid_perplexity": valid_perplexity(self.model, valid),
-            **self.evaluate(self.model),
+            **scores,
             "learning_rate": float(self.optimizer.learning_rate),
             "seconds": now.seconds,
             "tokens_per_second": now.sums[2] / max(1e-9, now.seconds - sum(e["seconds"] for e in now.history[-1:])),

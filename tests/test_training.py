@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -168,6 +169,21 @@ def test_a_gradient_that_is_no_number_stops_with_a_sentence(tmp_path):
     with pytest.raises(TrainingError, match=r"norm of the gradient must stay finite; .* Received: inf in epoch 1, b"):
         made.run(corpus(), corpus())
     assert not (tmp_path / training.LATEST).exists()
+
+
+def test_a_model_that_cannot_be_judged_stops_with_a_sentence_and_leaves_the_last_good_checkpoint(tmp_path):
+    made, scores = trainer(tmp_path), iter([{"bleu": 1.0}])
+
+    def evaluate(_):
+        if found := next(scores, None):
+            return found
+        raise TrainingError("Scores must be finite. Received: NaN")
+
+    made.evaluate = evaluate
+    good = re.escape(str(tmp_path / "epoch-01.safetensors"))
+    with pytest.raises(TrainingError, match=rf"Received: NaN in epoch 2; the last good checkpoint is {good}$"):
+        made.run(corpus(), corpus())
+    assert (tmp_path / "epoch-01.safetensors").exists()
 
 
 def test_a_perplexity_far_above_its_best_stops_and_leaves_the_last_good_checkpoint(tmp_path):

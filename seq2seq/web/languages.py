@@ -5,6 +5,8 @@ It does not know which languages a model translates.
 
 from __future__ import annotations
 
+from seq2seq.translator.text import primary
+
 NAMES = {
     "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech", "cy": "Welsh", "da": "Danish",
     "de": "German", "el": "Greek", "en": "English", "eo": "Esperanto", "es": "Spanish", "et": "Estonian",
@@ -39,18 +41,14 @@ def name(code: str) -> str:
     >>> name("de-AT"), name("tlh"), name("")
     ('German', 'tlh', 'unnamed language')
     """
-    return NAMES.get(_primary(code), code) or "unnamed language"
+    return NAMES.get(primary(code), code) or "unnamed language"
 
 
 def right_to_left(code: str) -> bool:
     """Whether the language is written from right to left."""
-    return _primary(code) in RIGHT_TO_LEFT
+    return primary(code) in RIGHT_TO_LEFT
 
 
 def examples(code: str) -> tuple[str, ...]:
     """A few sentences of the language to try, none where we have none."""
-    return EXAMPLES.get(_primary(code), ())
-
-
-def _primary(code: str) -> str:
-    return code.replace("_", "-").split("-")[0].lower()
+    return EXAMPLES.get(primary(code), ())
