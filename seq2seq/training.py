@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq import batches, checkpoint, divergence
+from seq2seq import allocation, batches, checkpoint, divergence
 from seq2seq.batches import Batch, Pairs
 from seq2seq.config import TrainingConfig
 from seq2seq.distribution import Devices
@@ -187,6 +187,7 @@ class Trainer:
         norm, saved = 0.0, time.monotonic()
         begun = saved
         for batch in self.devices.dataset(train, plan[now.batch :]):
+            allocation.keep_large_blocks()  # again and again, for TensorFlow 2.21 sets it back when a dataset begins
             ends = (now.batch + 1) % self.config.accumulate == 0 or now.batch + 1 == len(plan)
             sums, moved = step(batch, ends)
             norm = float(moved) if ends else norm

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,33 @@ def test_large_blocks_are_not_cleared_again_and_again() -> None:
     before, kept, after = output.split()
     assert kept == "True"
     assert int(after) < int(before) / 4
+
+
+TRAINED = (
+    CODE[: CODE.index("print")]
+    + """
+import keras
+from seq2seq.training import Trainer
+from test_training import corpus, network, settings
+
+class Probe(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2:
+            print(pages())
+
+Trainer(network(), settings(epochs=1), {folder!r}, evaluate=lambda _: {{"bleu": 0.0}}, callbacks=[Probe()]).run(
+    corpus(), corpus()
+)
+"""
+)
+
+
+def test_a_training_keeps_them_although_tensorflow_would_not(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    script = TRAINED.format(folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parent)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 8 * (64 << 20) // resource.getpagesize() / 4
 
 
 HEAPS = """

@@ -46,7 +46,7 @@ ROWS = {
     "precision": "",
     "distribution": "batches",
     "step": "batches guidance config model objective optimizer distribution",
-    "training": "config batches model objective optimizer checkpoint divergence distribution step",
+    "training": "allocation config batches model objective optimizer checkpoint divergence distribution step",
     "preflight": "batches config model optimizer precision step checkpoint",
     "bundle": "config calibration",
     "card": "config bundle calibration",
