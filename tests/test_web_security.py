@@ -341,6 +341,12 @@ class TestTime:
         said = asyncio.run(asked(guarded(stalling, 0.2), [WHOLE.copy()]))
         assert len(said) == 9 and said[0]["status"] == 200  # broken off, and nothing made up
 
+    def test_what_has_waited_too_long_to_be_begun_is_503(self) -> None:
+        shelf = Shelf(single(web_standin.Translator), timeout=-1.0)  # so every one has
+        late = TestClient(api.Api(shelf).application()).post("/v1/translate", json={"text": "you"})
+        assert (late.status_code, late.headers["retry-after"]) == (503, "5")
+        assert late.json()["error"]["message"].startswith("Too much waits to be done in time;")
+
     def test_the_api_holds_to_it(self) -> None:
         shelf = Shelf(single(lambda: web_standin.Translator(delay=1.0)))
         asking = TestClient(api.Api(shelf, timeout=0.2).application())

@@ -89,7 +89,7 @@ def translated(error: Exception) -> JSONResponse:
         return failure(404, str(error))
     if isinstance(error, Busy):
         return failure(503, str(error), {"retry-after": "1"})
-    if isinstance(error, Late):
+    if isinstance(error, Late | TimeoutError):
         return failure(503, str(error), {"retry-after": "5"})
     if isinstance(error, NotLoaded | Stopped):
         return failure(503, str(error), {"retry-after": "30"})
@@ -106,7 +106,8 @@ def install(application: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return translated(error)
 
-    for kind in (RequestValidationError, HTTPException, ValueError, Missing, Busy, Stopped, NotLoaded, Exception):
+    ours = (ValueError, TimeoutError, Missing, Busy, Stopped, NotLoaded)
+    for kind in (RequestValidationError, HTTPException, *ours, Exception):
         application.add_exception_handler(kind, answer)
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from seq2seq.web import limits
 from seq2seq.web.metrics import Metrics
+from seq2seq.web.rules import TIMEOUT
 
 if TYPE_CHECKING:
     from seq2seq.translator import Translation, Translator
@@ -54,6 +55,8 @@ class Desk:
         translator: a `Translator`.
         max_characters: longest text that is accepted.
         metrics: where translations are counted, under the `name` of the model.
+        timeout: seconds that a wish may take. One that has waited for half of them is not begun: where more comes
+            than can be done in time, all would be begun and nothing finished.
     """
 
     def __init__(
@@ -63,11 +66,13 @@ class Desk:
         max_characters: int = limits.MAX_CHARACTERS,
         metrics: Metrics | None = None,
         name: str = "model",
+        timeout: float = TIMEOUT,
     ) -> None:
         self.translator = translator
         self.max_characters = max_characters
         self._metrics = metrics or Metrics()
         self._name = name
+        self._patience = timeout / 2
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="translate")
         translator.watched(lambda size: self._metrics.batches.observe(size, name))
 
@@ -80,10 +85,21 @@ class Desk:
         return await self.do(self._translate, wish)
 
     async def do(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """Does some work in one of this desk's threads, after what came before."""
+        """Does some work in one of this desk's threads, after what came before.
+
+        Raises:
+            TimeoutError: so much came before that this would not be done in time.
+        """
+        asked = time.monotonic()
+
+        def begun() -> Result:
+            if time.monotonic() - asked > self._patience:
+                raise TimeoutError("Too much waits to be done in time; please try again in a moment.")
+            return work(*arguments)
+
         self._metrics.waiting.add(1)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, begun)
         finally:
             self._metrics.waiting.add(-1)
 

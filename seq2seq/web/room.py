@@ -185,7 +185,8 @@ class Room:
     def _load(self) -> Shelf:
         from seq2seq.web.shelf import Shelf
 
-        shelf = Shelf(self._models(), max_characters=self._max_characters, metrics=self.metrics)
+        timeout = self._rules.timeout
+        shelf = Shelf(self._models(), max_characters=self._max_characters, metrics=self.metrics, timeout=timeout)
         first = shelf.first()
         first.warm_up()  # ready is who has answered once
         translator = first.translator
@@ -196,7 +197,7 @@ class Room:
         }
         from seq2seq.web.api import Api
 
-        api = Api(shelf, memory=self._memory(), timeout=self._rules.timeout)
+        api = Api(shelf, memory=self._memory(), timeout=timeout)
         self._close = api.close
         self._api = api.application()
         return shelf

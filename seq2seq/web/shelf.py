@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from seq2seq.web import limits
 from seq2seq.web.desk import Desk
 from seq2seq.web.metrics import Metrics
+from seq2seq.web.rules import TIMEOUT
 
 if TYPE_CHECKING:
     from seq2seq.bundle import Bundle
@@ -56,14 +57,21 @@ class Shelf:
         models: the first is the one that answers where none is named.
         max_characters: longest text that is accepted.
         metrics: where translations are counted.
+        timeout: seconds that a request may take.
     """
 
     def __init__(
-        self, models: Sequence[Model], *, max_characters: int = limits.MAX_CHARACTERS, metrics: Metrics | None = None
+        self,
+        models: Sequence[Model],
+        *,
+        max_characters: int = limits.MAX_CHARACTERS,
+        metrics: Metrics | None = None,
+        timeout: float = TIMEOUT,
     ) -> None:
         self.models = {model.name: model for model in models}
         self.max_characters = max_characters
         self.metrics = metrics or Metrics()
+        self._timeout = timeout
         self._desks: dict[str, Desk] = {}
         self._locks = {name: threading.Lock() for name in self.models}
 
@@ -123,7 +131,13 @@ class Shelf:
 
     def _made(self, name: str) -> Desk:
         translator = self.models[name].load()
-        return Desk(translator, max_characters=self.max_characters, metrics=self.metrics, name=name)
+        return Desk(
+            translator,
+            max_characters=self.max_characters,
+            metrics=self.metrics,
+            name=name,
+            timeout=self._timeout,
+        )
 
     def first(self) -> Desk:
         """The desk of the first model, loaded; whatever its loading raises is raised as it is."""
