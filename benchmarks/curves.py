@@ -1,0 +1,81 @@
+"""How soon models were good: BLEU of greedy search on the validation set, by minutes of training.
+
+Read from the folders of trained models, which keep the history of their training.
+
+    python benchmarks/curves.py seq2seq/pretrained/en-de "defaults=runs/m30k" --chart curves.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from seq2seq import bundle
+
+Curve = list[tuple[float, float]]
+"""Minutes of training and BLEU after each epoch."""
+PASSED = (20, 30, 35)
+
+
+def curve(path: Path) -> Curve:
+    """The history of a model or run folder."""
+    history = bundle.load(path).provenance.get("history", [])
+    if not history:
+        raise bundle.BundleError(f"A model must keep the history of its training. Received: {path}, which has none")
+    return [(epoch["seconds"] / 60, epoch["bleu"]) for epoch in history]
+
+
+def until(line: Curve, bleu: float) -> float | None:
+    """Minutes until an epoch had at least so much, None where none had."""
+    return next((minutes for minutes, value in line if value >= bleu), None)
+
+
+def table(lines: Mapping[str, Curve]) -> str:
+    """Minutes until BLEU passes each of `PASSED`, and until the best epoch."""
+    head = ["model", *(f"minutes to {bleu}" for bleu in PASSED), "best", "minutes to the best"]
+    rows = [head, ["---"] * len(head)]
+    for name, line in lines.items():
+        best = max(value for _, value in line)
+        passed = [until(line, bleu) for bleu in (*PASSED, best)]
+        said = ["-" if minutes is None else f"{minutes:.0f}" for minutes in passed]
+        rows.append([name, *said[:-1], f"{best:.1f}", said[-1]])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def chart(lines: Mapping[str, Curve], path: Path) -> None:
+    """All curves in one picture."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for (name, line), colour in zip(
+        lines.items(), ("#0f766e", "#b45309", "#4338ca", "#be123c", "#4d7c0f"), strict=False
+    ):
+        axes.plot(*zip(*line, strict=True), "o-", color=colour, markersize=3, label=name)
+    axes.set(xlabel="minutes of training", ylabel="BLEU of greedy search, valid", xlim=(0, None), ylim=(0, None))
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150, metadata={"Software": None})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", help="model or run folders, each also as NAME=FOLDER; five in a chart")
+    parser.add_argument("--chart", type=Path, help="a PNG")
+    given = parser.parse_args(arguments)
+    lines = {}
+    for each in given.models:
+        name, _, folder = each.rpartition("=")
+        try:
+            lines[name or Path(folder).name] = curve(Path(folder))
+        except bundle.BundleError as error:
+            sys.exit(f"error: {error}")
+    print(table(lines))
+    if given.chart:
+        chart(lines, given.chart)
+
+
+if __name__ == "__main__":
+    main()
