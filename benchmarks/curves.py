@@ -50,10 +50,8 @@ def chart(lines: Mapping[str, Curve], path: Path) -> None:
 
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axes = figure.subplots()
-    for (name, line), colour in zip(
-        lines.items(), ("#0f766e", "#b45309", "#4338ca", "#be123c", "#4d7c0f"), strict=False
-    ):
-        axes.plot(*zip(*line, strict=True), "o-", color=colour, markersize=3, label=name)
+    for name, line in lines.items():
+        axes.plot(*zip(*line, strict=True), "o-", markersize=3, label=name)
     axes.set(xlabel="minutes of training", ylabel="BLEU of greedy search, valid", xlim=(0, None), ylim=(0, None))
     axes.legend(fontsize=8, frameon=False, loc="lower right")
     axes.spines[["top", "right"]].set_visible(False)
@@ -62,7 +60,7 @@ def chart(lines: Mapping[str, Curve], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", help="model or run folders, each also as NAME=FOLDER; five in a chart")
+    parser.add_argument("models", nargs="+", help="model or run folders, each also as NAME=FOLDER")
     parser.add_argument("--chart", type=Path, help="a PNG")
     given = parser.parse_args(arguments)
     lines = {}
