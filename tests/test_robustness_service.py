@@ -100,7 +100,7 @@ def test_many_clients_are_answered_or_told_to_come_again(server: Server, full: b
     told |= {f"healthz p{share}": round(1000 * quantile(health, share / 100)) for share in (50, 99)}
     print(f"{clients} clients x {turns}: {dict(codes)}, milliseconds {told}")
     assert sum(codes.values()) == clients * turns and codes[200] >= clients * turns // 4
-    assert quantile(health, 0.5) < 0.1
+    assert quantile(health, 0.5) < (0.1 if full else 1.0)  # beside other tests the cores are not its own
 
 
 def test_nobody_sees_the_mark_of_another(server: Server, full: bool) -> None:
@@ -209,4 +209,4 @@ def test_killed_it_is_ready_again_soon(full: bool) -> None:
             again.process.kill()
             again.process.communicate()
     print(f"ready after {', '.join(f'{each:.1f}' for each in seconds)} s")
-    assert statistics.median(seconds) < 5
+    assert statistics.median(seconds) < (5 if full else 15)
