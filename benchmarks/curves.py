@@ -63,11 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("models", nargs="+", help="model or run folders, each also as NAME=FOLDER")
     parser.add_argument("--chart", type=Path, help="a PNG")
     given = parser.parse_args(arguments)
-    lines = {}
+    lines: dict[str, Curve] = {}
     for each in given.models:
-        name, _, folder = each.rpartition("=")
+        name, _, folder = each.partition("=") if not Path(each).exists() and "=" in each else ("", "", each)
+        name = name or Path(folder).resolve().name
+        if name in lines:
+            sys.exit(f"error: Each model must have its own name; write NAME=FOLDER. Received: {name} twice")
         try:
-            lines[name or Path(folder).name] = curve(Path(folder))
+            lines[name] = curve(Path(folder))
         except bundle.BundleError as error:
             sys.exit(f"error: {error}")
     print(table(lines))

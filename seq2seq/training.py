@@ -187,7 +187,7 @@ class Trainer:
         norm, saved = 0.0, time.monotonic()
         begun = saved
         for batch in self.devices.dataset(train, plan[now.batch :]):
-            allocation.keep_large_blocks()  # again and again, for TensorFlow 2.21 sets it back when a dataset begins
+            allocation.keep_large_blocks()  # once more: TensorFlow 2.21 sets it back at the first dataset
             ends = (now.batch + 1) % self.config.accumulate == 0 or now.batch + 1 == len(plan)
             sums, moved = step(batch, ends)
             norm = float(moved) if ends else norm

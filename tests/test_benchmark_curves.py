@@ -21,6 +21,7 @@ def test_minutes_until_a_score_is_passed(curves: Any) -> None:
 
 
 def test_a_table_and_a_chart_come_of_model_folders(curves: Any, root: Path, tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("matplotlib")
     if not (pretrained := root / "seq2seq" / "pretrained" / "en-de").is_dir():
         pytest.skip("no model ships yet")
     curves.main([str(pretrained), f"again={pretrained}", "--chart", str(tmp_path / "curves.png")])
@@ -32,3 +33,10 @@ def test_a_table_and_a_chart_come_of_model_folders(curves: Any, root: Path, tmp_
 def test_what_is_no_model_is_one_sentence(curves: Any, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"error: A model must .* Received: "):
         curves.main([str(tmp_path / "none")])
+
+
+def test_two_of_one_name_are_one_sentence(curves: Any, root: Path) -> None:
+    if not (pretrained := root / "seq2seq" / "pretrained" / "en-de").is_dir():
+        pytest.skip("no model ships yet")
+    with pytest.raises(SystemExit, match=r"error: Each model must have its own name; .* Received: en-de twice"):
+        curves.main([str(pretrained), str(pretrained)])

@@ -12,7 +12,7 @@ if sys.platform == "win32":
     pytest.skip("Windows has no SIGTERM", allow_module_level=True)
 
 HEAD = """
-import os, signal, time, weakref
+import atexit, os, signal, time, weakref
 from seq2seq.cli.interrupts import insisting
 
 number = {number:d}
@@ -42,7 +42,7 @@ with insisting():
         try:
             open("/nowhere/at/all")
         except OSError:
-            time.sleep(0.6)
+            time.sleep(1.5)
         print("cleaned up")
 print("ended")
 """
@@ -50,8 +50,21 @@ IGNORED = """
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 with insisting():
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(0.5)
+    time.sleep(1.5)
 print("ended")
+"""
+
+AFTERWARDS = """
+with insisting():
+    pass
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(1.5)
+
+slow = Slow()
+atexit.register(strike, None)
+print("ended", flush=True)
 """
 
 
@@ -72,3 +85,9 @@ def test_what_python_drops_is_raised_again_and_the_handling_of_it_left_alone(num
 
 def test_what_the_shell_ignores_stays_ignored() -> None:
     assert ran(HEAD.format(number=2) + IGNORED) == ("ended\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_clock_does_not_end_a_process_that_is_ending(number: int) -> None:
+    said, _ = ran(HEAD.format(number=number) + AFTERWARDS)
+    assert said == "ended\n"

@@ -119,7 +119,7 @@ def test_nobody_sees_the_mark_of_another(server: Server, full: bool) -> None:
 
     def refused(code: int, said: str) -> bool:
         """Told to come again; Gradio says so in a stream that has begun well."""
-        return code == 503 or (code == 200 and said.startswith("event: error") and "please" in said)
+        return code == 503 or (code == 200 and said.startswith("event: error") and "again in a moment" in said)
 
     def session(number: int) -> int:
         seen = 0

@@ -24,7 +24,7 @@ from web_server import Server, running
 
 from seq2seq.config import SearchConfig
 from seq2seq.web import languages, limits, panels, service
-from seq2seq.web.desk import WORKERS, Desk
+from seq2seq.web.desk import WORKERS, Desk, Overdue
 from seq2seq.web.shelf import single
 
 needs_gradio = pytest.mark.skipif(
@@ -79,14 +79,14 @@ class TestDesk:
         assert (beam.beam, beam.n_best, beam.length_penalty) == (4, 4, 0.5)
 
     def test_what_has_waited_for_half_of_its_time_is_not_begun(self) -> None:
-        desk = Desk(web_standin.Translator(delay=3.0), timeout=4.0)
+        desk = Desk(web_standin.Translator(delay=3.0), patience=2.0)
 
         async def all_at_once() -> list[object]:
             wishes = (desk.translate(desk.wish("slowly", "beam", 5, 1.0)) for _ in range(WORKERS + 5))
             return await asyncio.gather(*wishes, return_exceptions=True)
 
         answers = asyncio.run(all_at_once())
-        late = [each for each in answers if isinstance(each, TimeoutError)]
+        late = [each for each in answers if isinstance(each, Overdue)]
         assert len(late) == 5 and answers[-5:] == late
         assert str(late[0]) == "Too much waits to be done in time; please try again in a moment."
 

@@ -317,7 +317,27 @@ class TestTime:
 
         start, body = asyncio.run(ended(endless))
         assert (start["status"], json.loads(body["body"])["error"]["message"]) == (503, "The server is stopping.")
-        assert asyncio.run(ended(slow))[0]["status"] == 200
+        assert [each["type"] for each in asyncio.run(ended(slow))] == ["http.response.start", "http.response.body"]
+
+    def test_at_the_end_what_comes_late_and_what_is_late_anyway_are_told_so_too(self) -> None:
+        async def endless(scope: dict, receive: Callable, send: Callable) -> None:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(0.3)  # its time is up meanwhile, and its limit cannot be moved any more
+
+        async def several() -> list[list[dict]]:
+            guard = guarded(endless, 0.2)
+            asyncio.get_running_loop().call_later(0.3, guard.give_up)
+            first = asyncio.create_task(asked(guard, [WHOLE.copy()]))
+            await asyncio.sleep(0.15)
+            second = asyncio.create_task(asked(guard, [PART.copy()]))
+            answered = [await first, await second]
+            return [*answered, await asked(guard, [WHOLE.copy()])]
+
+        answers = asyncio.run(several())
+        assert [start["status"] for start, _ in answers] == [503, 503, 503]
+        assert all(json.loads(body["body"])["error"]["message"] == "The server is stopping." for _, body in answers)
 
     def test_a_body_that_does_not_come_is_408(self) -> None:
         for messages in ([], [PART.copy()]):
@@ -342,7 +362,7 @@ class TestTime:
         assert len(said) == 9 and said[0]["status"] == 200  # broken off, and nothing made up
 
     def test_what_has_waited_too_long_to_be_begun_is_503(self) -> None:
-        shelf = Shelf(single(web_standin.Translator), timeout=-1.0)  # so every one has
+        shelf = Shelf(single(web_standin.Translator), patience=-1.0)  # so every one has
         late = TestClient(api.Api(shelf).application()).post("/v1/translate", json={"text": "you"})
         assert (late.status_code, late.headers["retry-after"]) == (503, "5")
         assert late.json()["error"]["message"].startswith("Too much waits to be done in time;")

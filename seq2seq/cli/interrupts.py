@@ -10,9 +10,9 @@ import signal
 import sys
 from collections.abc import Iterator
 
-AGAIN = 0.2
+AGAIN = 1.0
 """Seconds after which a signal that was lost is raised again."""
-_CLOCK = hasattr(signal, "setitimer")  # Windows has none, nor SIGTERM
+_CLOCK = hasattr(signal, "setitimer")  # Windows has none
 
 
 @contextlib.contextmanager
@@ -26,15 +26,23 @@ def insisting() -> Iterator[None]:
     for each in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(each) is not signal.SIG_IGN:  # as a shell sets SIGINT for what it starts in the background
             signal.signal(each, _interrupt)
-    if _CLOCK:
-        signal.signal(signal.SIGALRM, _insist)
-    shown, sys.unraisablehook = sys.unraisablehook, _unraisable
+    if not _CLOCK:
+        yield
+        return
+    shown = sys.unraisablehook
+
+    def show(dropped: sys.UnraisableHookArgs) -> None:
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):  # it comes again
+            shown(dropped)
+
+    signal.signal(signal.SIGALRM, _insist)
+    sys.unraisablehook = show
     try:
         yield
     finally:
         sys.unraisablehook = shown
-        if _CLOCK:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # not what it was: a signal from now on still sets the clock
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _interrupt(*_: object) -> None:
@@ -51,9 +59,3 @@ def _insist(*_: object) -> None:
             return
         handled = handled.__context__
     _interrupt()
-
-
-def _unraisable(dropped: sys.UnraisableHookArgs) -> None:
-    """No word of an interrupt that was dropped, for it comes again."""
-    if not isinstance(dropped.exc_value, KeyboardInterrupt):
-        sys.__unraisablehook__(dropped)

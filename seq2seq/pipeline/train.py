@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 import seq2seq
-from seq2seq import config, distribution, inference, preflight, progress, release, training
+from seq2seq import allocation, config, distribution, inference, preflight, progress, release, training
 from seq2seq.batches import Pairs
 from seq2seq.bundle import Bundle
 from seq2seq.config import Config
@@ -83,6 +83,7 @@ def train(
     _keep_settings(resolved, settings)
     tokenizers = material.tokenizers(run, resolved)
     pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
+    allocation.keep_large_blocks()  # not sooner, or what reading the text took would be kept too
     if before.preflight and devices.chief and not (run.checkpoints / training.LATEST).exists():
         with _left_as_it_was(run, resume):
             say(str(preflight.check(resolved, pairs, material.vocabularies(resolved, tokenizers))))

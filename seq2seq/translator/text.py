@@ -134,7 +134,7 @@ def _parts(text: str, language: str) -> Iterator[str]:
         if not block or block.isspace():
             yield block
         else:
-            yield from _sentences(block, re.split("[-_]", language)[0].lower() or "en")
+            yield from _sentences(block, primary(language) or "en")
 
 
 def _sentences(line: str, language: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seq2seq.web import limits
+from seq2seq.web.desk import Overdue
 from seq2seq.web.headers import COMMON
 from seq2seq.web.metrics import Metrics
 from seq2seq.web.rules import TIMEOUT
@@ -89,7 +90,7 @@ def translated(error: Exception) -> JSONResponse:
         return failure(404, str(error))
     if isinstance(error, Busy):
         return failure(503, str(error), {"retry-after": "1"})
-    if isinstance(error, Late | TimeoutError):
+    if isinstance(error, Late | Overdue):
         return failure(503, str(error), {"retry-after": "5"})
     if isinstance(error, NotLoaded | Stopped):
         return failure(503, str(error), {"retry-after": "30"})
@@ -106,7 +107,7 @@ def install(application: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return translated(error)
 
-    ours = (ValueError, TimeoutError, Missing, Busy, Stopped, NotLoaded)
+    ours = (ValueError, Missing, Busy, Overdue, Stopped, NotLoaded)
     for kind in (RequestValidationError, HTTPException, *ours, Exception):
         application.add_exception_handler(kind, answer)
 
@@ -156,7 +157,8 @@ class Guard:
         """Tells all that still wait for the beginning of an answer to come again, for the server ends."""
         self._stopping = True
         for limit in self._waiting:
-            limit.reschedule(asyncio.get_running_loop().time())
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -202,9 +204,10 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with self._limited():
                 body, whole = await _body(receive, most)
         except TimeoutError:
+            self._go_on()
             message = f"A request must arrive whole within {self._timeout:g} seconds."
             await failure(408, message, {"connection": "close"})(scope, receive, send)
             return
@@ -214,9 +217,9 @@ class Guard:
             await self._in_time(scope, body, receive, send)
 
     async def _in_time(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        self._go_on()
         try:
-            async with asyncio.timeout(self._timeout) as limit:
-                self._waiting.add(limit)
+            async with self._limited() as limit:
 
                 async def going_on(message: Message) -> None:
                     self._waiting.discard(limit)
@@ -225,13 +228,24 @@ class Guard:
 
                 await _while_there(self._application, scope, body, receive, going_on)
         except TimeoutError:
-            if self._stopping:
-                raise Stopped("The server is stopping.") from None
+            self._go_on()
             raise Late(
                 f"An answer must be there within {self._timeout:g} seconds; please ask for less at once."
             ) from None
-        finally:
-            self._waiting.discard(limit)
+
+    @contextlib.asynccontextmanager
+    async def _limited(self) -> AsyncIterator[asyncio.Timeout]:
+        """While entered, time runs, and `give_up` ends it."""
+        async with asyncio.timeout(self._timeout) as limit:
+            self._waiting.add(limit)
+            try:
+                yield limit
+            finally:
+                self._waiting.discard(limit)
+
+    def _go_on(self) -> None:
+        if self._stopping:
+            raise Stopped("The server is stopping.") from None
 
 
 def _large(most: int) -> Response:

@@ -27,6 +27,10 @@ WORKERS = 16
 """Wishes under way at the same time: more than cores, for those that wait for the engine share batches."""
 
 
+class Overdue(RuntimeError):
+    """A wish has waited for too long to be begun."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Wish:
     """What is to be translated, and how; checked when it is made.
@@ -55,8 +59,8 @@ class Desk:
         translator: a `Translator`.
         max_characters: longest text that is accepted.
         metrics: where translations are counted, under the `name` of the model.
-        timeout: seconds that a wish may take. One that has waited for half of them is not begun: where more comes
-            than can be done in time, all would be begun and nothing finished.
+        patience: seconds that a wish may wait to be begun, half of what it may take in all: where more comes than can
+            be done in time, all would be begun and nothing finished.
     """
 
     def __init__(
@@ -66,13 +70,13 @@ class Desk:
         max_characters: int = limits.MAX_CHARACTERS,
         metrics: Metrics | None = None,
         name: str = "model",
-        timeout: float = TIMEOUT,
+        patience: float = TIMEOUT / 2,
     ) -> None:
         self.translator = translator
         self.max_characters = max_characters
         self._metrics = metrics or Metrics()
         self._name = name
-        self._patience = timeout / 2
+        self._patience = patience
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="translate")
         translator.watched(lambda size: self._metrics.batches.observe(size, name))
 
@@ -88,13 +92,13 @@ class Desk:
         """Does some work in one of this desk's threads, after what came before.
 
         Raises:
-            TimeoutError: so much came before that this would not be done in time.
+            Overdue: so much came before that this would not be done in time.
         """
         asked = time.monotonic()
 
         def begun() -> Result:
             if time.monotonic() - asked > self._patience:
-                raise TimeoutError("Too much waits to be done in time; please try again in a moment.")
+                raise Overdue("Too much waits to be done in time; please try again in a moment.")
             return work(*arguments)
 
         self._metrics.waiting.add(1)

@@ -96,8 +96,8 @@ class Room:
         return Door(Starlette(routes=routes, lifespan=self._lifespan), self._rules, self.metrics)
 
     async def drain(self, seconds: float) -> None:
-        """Lets work in flight finish, then ends the streams that would last as long as a page is open somewhere; who
-        waits for the API after so many seconds is told to come again.
+        """Lets work in flight finish, for so many seconds; then the streams end that would last as long as a page is
+        open somewhere, and who still waits for the API is told to come again.
         """
         begun = asyncio.get_running_loop().time()
         self._stopping = True
@@ -185,8 +185,8 @@ class Room:
     def _load(self) -> Shelf:
         from seq2seq.web.shelf import Shelf
 
-        timeout = self._rules.timeout
-        shelf = Shelf(self._models(), max_characters=self._max_characters, metrics=self.metrics, timeout=timeout)
+        patience = self._rules.timeout / 2
+        shelf = Shelf(self._models(), max_characters=self._max_characters, metrics=self.metrics, patience=patience)
         first = shelf.first()
         first.warm_up()  # ready is who has answered once
         translator = first.translator
@@ -197,7 +197,7 @@ class Room:
         }
         from seq2seq.web.api import Api
 
-        api = Api(shelf, memory=self._memory(), timeout=timeout)
+        api = Api(shelf, memory=self._memory(), timeout=self._rules.timeout)
         self._close = api.close
         self._api = api.application()
         return shelf

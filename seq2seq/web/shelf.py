@@ -57,7 +57,7 @@ class Shelf:
         models: the first is the one that answers where none is named.
         max_characters: longest text that is accepted.
         metrics: where translations are counted.
-        timeout: seconds that a request may take.
+        patience: seconds that a wish may wait to be begun.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Shelf:
         *,
         max_characters: int = limits.MAX_CHARACTERS,
         metrics: Metrics | None = None,
-        timeout: float = TIMEOUT,
+        patience: float = TIMEOUT / 2,
     ) -> None:
         self.models = {model.name: model for model in models}
         self.max_characters = max_characters
         self.metrics = metrics or Metrics()
-        self._timeout = timeout
+        self._patience = patience
         self._desks: dict[str, Desk] = {}
         self._locks = {name: threading.Lock() for name in self.models}
 
@@ -133,10 +133,10 @@ class Shelf:
         translator = self.models[name].load()
         return Desk(
             translator,
+            name=name,
             max_characters=self.max_characters,
             metrics=self.metrics,
-            name=name,
-            timeout=self._timeout,
+            patience=self._patience,
         )
 
     def first(self) -> Desk:

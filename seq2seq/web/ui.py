@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from seq2seq.web import languages, panels, words
-from seq2seq.web.desk import WORKERS, Desk
+from seq2seq.web.desk import WORKERS, Desk, Overdue
 from seq2seq.web.toolkit import gr
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def _endpoint(desk: Desk, timeout: float | None) -> Callable[..., Any]:
 def _sentence(error: Exception) -> str:
     """What a person is told: our own sentences as they are, one plain sentence for anything else."""
     if isinstance(error, ValueError) and (type(error).__module__.startswith("seq2seq.") or "Received:" in str(error)):
+        return str(error)
+    if isinstance(error, Overdue):
         return str(error)
     if isinstance(error, TimeoutError):
         return LATE
