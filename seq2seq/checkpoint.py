@@ -79,3 +79,9 @@ def average(paths: Sequence[Path]) -> dict[str, np.ndarray]:
         for name, array in load(path)[0].items():
             total[name] = total.get(name, 0.0) + array.astype(np.float64)
     return {name: (array / len(paths)).astype(np.float32) for name, array in total.items()}
+
+
+def good(paths: Iterable[Path]) -> str:
+    """What is said where a training has gone astray: the first of these checkpoints that is there."""
+    path = next(filter(Path.exists, paths), None)
+    return f"the last good checkpoint is {path}" if path else "there is no checkpoint yet"

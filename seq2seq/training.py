@@ -184,8 +184,7 @@ class Trainer:
         train = self.resample(now.epoch) if self.resample else train
         plan = self._plan(train, now.epoch)
         self.callbacks.on_epoch_begin(now.epoch, {"batches": len(plan), "batch": now.batch})
-        norm, saved = 0.0, time.monotonic()
-        begun = saved
+        norm, saved = 0.0, (begun := time.monotonic())
         for batch in self.devices.dataset(train, plan[now.batch :]):
             allocation.keep_large_blocks()  # once more: TensorFlow 2.21 sets it back at the first dataset
             ends = (now.batch + 1) % self.config.accumulate == 0 or now.batch + 1 == len(plan)
@@ -193,7 +192,8 @@ class Trainer:
             norm = float(moved) if ends else norm
             sums = sums.numpy().tolist()
             if wrong := divergence.in_step(sums[0], norm):
-                raise TrainingError(f"{wrong} in epoch {now.epoch + 1}, batch {now.batch + 1}; {self._good()}")
+                good = checkpoint.good([self.folder / LATEST])
+                raise TrainingError(f"{wrong} in epoch {now.epoch + 1}, batch {now.batch + 1}; {good}")
             now.batch += 1
             now.sums = [a + b for a, b in zip(now.sums, sums, strict=True)]
             ended = time.monotonic()
@@ -226,18 +226,16 @@ class Trainer:
         now = self.standing
         perplexities = [*(entry["perplexity"] for entry in now.history), perplexity(now.sums[1], int(now.sums[2]))]
         if wrong := divergence.in_epoch(perplexities, warm=warm):
-            raise TrainingError(f"{wrong} in epoch {now.epoch + 1}; {self._good(*now.best(1))}")
-
-    def _good(self, *epochs: int) -> str:
-        path = self._file(epochs[0]) if epochs else self.folder / LATEST
-        return f"the last good checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
+            raise TrainingError(f"{wrong} in epoch {now.epoch + 1}; {checkpoint.good(map(self._file, now.best(1)))}")
 
     def _judged(self, valid: Pairs) -> dict[str, float]:
         now = self.standing
         try:
             scores = self.evaluate(self.model)
         except TrainingError as error:
-            raise TrainingError(f"{error} in epoch {now.epoch + 1}; {self._good(*now.best(1))}") from None
+            raise TrainingError(
+                f"{error} in epoch {now.epoch + 1}; {checkpoint.good(map(self._file, now.best(1)))}"
+            ) from None
         return {
             "loss": now.sums[0] / now.sums[2],
             "perplexity": perplexity(now.sums[1], int(now.sums[2])),
