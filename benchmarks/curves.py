@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import report
+
 from seq2seq import bundle
 
 Curve = list[tuple[float, float]]
@@ -34,14 +36,16 @@ def until(line: Curve, bleu: float) -> float | None:
 
 def table(lines: Mapping[str, Curve]) -> str:
     """Minutes until BLEU passes each of `PASSED`, and until the best epoch."""
-    head = ["model", *(f"minutes to {bleu}" for bleu in PASSED), "best", "minutes to the best"]
-    rows = [head, ["---"] * len(head)]
+    rows = []
     for name, line in lines.items():
         best = max(value for _, value in line)
-        passed = [until(line, bleu) for bleu in (*PASSED, best)]
-        said = ["-" if minutes is None else f"{minutes:.0f}" for minutes in passed]
-        rows.append([name, *said[:-1], f"{best:.1f}", said[-1]])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        passed = {f"minutes to {bleu}": _said(until(line, bleu)) for bleu in PASSED}
+        rows.append({"model": name, **passed, "best": f"{best:.1f}", "minutes to the best": _said(until(line, best))})
+    return report.listed(rows, {title: title for title in rows[0]})
+
+
+def _said(minutes: float | None) -> str:
+    return "-" if minutes is None else f"{minutes:.0f}"
 
 
 def chart(lines: Mapping[str, Curve], path: Path) -> None:

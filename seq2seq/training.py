@@ -226,16 +226,18 @@ class Trainer:
         now = self.standing
         perplexities = [*(entry["perplexity"] for entry in now.history), perplexity(now.sums[1], int(now.sums[2]))]
         if wrong := divergence.in_epoch(perplexities, warm=warm):
-            raise TrainingError(f"{wrong} in epoch {now.epoch + 1}; {checkpoint.good(map(self._file, now.best(1)))}")
+            raise self._astray(wrong)
+
+    def _astray(self, wrong: object) -> TrainingError:
+        now = self.standing
+        return TrainingError(f"{wrong} in epoch {now.epoch + 1}; {checkpoint.good(map(self._file, now.best(1)))}")
 
     def _judged(self, valid: Pairs) -> dict[str, float]:
         now = self.standing
         try:
             scores = self.evaluate(self.model)
         except TrainingError as error:
-            raise TrainingError(
-                f"{error} in epoch {now.epoch + 1}; {checkpoint.good(map(self._file, now.best(1)))}"
-            ) from None
+            raise self._astray(error) from None
         return {
             "loss": now.sums[0] / now.sums[2],
             "perplexity": perplexity(now.sums[1], int(now.sums[2])),

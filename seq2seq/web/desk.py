@@ -16,7 +16,7 @@ import msgspec
 
 from seq2seq.web import limits
 from seq2seq.web.metrics import Metrics
-from seq2seq.web.rules import TIMEOUT
+from seq2seq.web.rules import DEFAULT
 
 if TYPE_CHECKING:
     from seq2seq.translator import Translation, Translator
@@ -59,8 +59,7 @@ class Desk:
         translator: a `Translator`.
         max_characters: longest text that is accepted.
         metrics: where translations are counted, under the `name` of the model.
-        patience: seconds that a wish may wait to be begun, half of what it may take in all: where more comes than can
-            be done in time, all would be begun and nothing finished.
+        patience: seconds that a wish may wait to be begun.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class Desk:
         max_characters: int = limits.MAX_CHARACTERS,
         metrics: Metrics | None = None,
         name: str = "model",
-        patience: float = TIMEOUT / 2,
+        patience: float = DEFAULT.patience,
     ) -> None:
         self.translator = translator
         self.max_characters = max_characters

@@ -185,7 +185,7 @@ class Room:
     def _load(self) -> Shelf:
         from seq2seq.web.shelf import Shelf
 
-        patience = self._rules.timeout / 2
+        patience = self._rules.patience
         shelf = Shelf(self._models(), max_characters=self._max_characters, metrics=self.metrics, patience=patience)
         first = shelf.first()
         first.warm_up()  # ready is who has answered once

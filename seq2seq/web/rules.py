@@ -53,6 +53,13 @@ class Rules:
         if not 1 <= self.workers <= MAX_WORKERS:
             raise RulesError(f"The workers must be from 1 to {MAX_WORKERS}. Received: {self.workers}")
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a request may wait to be begun: where more comes than can be done in time, all would be begun
+        and nothing finished.
+        """
+        return self.timeout / 2
+
 
 DEFAULT = Rules()
 """Of a server that is told nothing else."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from seq2seq.web import limits
 from seq2seq.web.desk import Desk
 from seq2seq.web.metrics import Metrics
-from seq2seq.web.rules import TIMEOUT
+from seq2seq.web.rules import DEFAULT
 
 if TYPE_CHECKING:
     from seq2seq.bundle import Bundle
@@ -66,7 +66,7 @@ class Shelf:
         *,
         max_characters: int = limits.MAX_CHARACTERS,
         metrics: Metrics | None = None,
-        patience: float = TIMEOUT / 2,
+        patience: float = DEFAULT.patience,
     ) -> None:
         self.models = {model.name: model for model in models}
         self.max_characters = max_characters

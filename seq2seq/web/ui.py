@@ -106,9 +106,8 @@ def _endpoint(desk: Desk, timeout: float | None) -> Callable[..., Any]:
 
 def _sentence(error: Exception) -> str:
     """What a person is told: our own sentences as they are, one plain sentence for anything else."""
-    if isinstance(error, ValueError) and (type(error).__module__.startswith("seq2seq.") or "Received:" in str(error)):
-        return str(error)
-    if isinstance(error, Overdue):
+    ours = type(error).__module__.startswith("seq2seq.") or "Received:" in str(error)
+    if isinstance(error, Overdue) or (isinstance(error, ValueError) and ours):
         return str(error)
     if isinstance(error, TimeoutError):
         return LATE
