@@ -100,12 +100,12 @@ def test_many_clients_are_answered_or_told_to_come_again(server: Server, full: b
     told |= {f"healthz p{share}": round(1000 * quantile(health, share / 100)) for share in (50, 99)}
     print(f"{clients} clients x {turns}: {dict(codes)}, milliseconds {told}")
     assert sum(codes.values()) == clients * turns and codes[200] >= clients * turns // 4
-    assert quantile(health, 0.5) < (0.1 if full else 1.0)  # beside other tests the cores are not its own
+    assert quantile(health, 0.5) < 0.1
 
 
 def test_nobody_sees_the_mark_of_another(server: Server, full: bool) -> None:
     """A mark is an address, which a translation keeps to the letter."""
-    sessions = 50 if full else 20
+    sessions, turns = 50, 4 if full else 1
     patience = time.monotonic() + 3000
 
     def doors(text: str) -> list[Callable[[], tuple[int, str]]]:
@@ -123,21 +123,22 @@ def test_nobody_sees_the_mark_of_another(server: Server, full: bool) -> None:
 
     def session(number: int) -> int:
         seen = 0
-        mark = f"http://m{number}.example"
-        for door in doors(f"{SENTENCES[number]} {mark} is here."):
-            while refused(*(answer := door())):
-                assert time.monotonic() < patience
-                time.sleep(0.5 + 0.01 * number)
-            code, said = answer
-            assert code == 200, (code, said)
-            found = re.findall(r"http://m\d+\.example", said)
-            assert found and set(found) == {mark}, (mark, said)
-            seen += len(found)
+        for turn in range(turns):
+            mark = f"http://m{number}-{turn}.example"
+            for door in doors(f"{SENTENCES[number]} {mark} is here."):
+                while refused(*(answer := door())):
+                    assert time.monotonic() < patience
+                    time.sleep(0.5 + 0.01 * number)
+                code, said = answer
+                assert code == 200, (code, said)
+                found = re.findall(r"http://m\d+-\d+\.example", said)
+                assert found and set(found) == {mark}, (mark, said)
+                seen += len(found)
         return seen
 
     with ThreadPoolExecutor(sessions) as threads:
         seen = list(threads.map(session, range(sessions)))
-    print(f"{sessions} sessions, {5 * sessions} answers, {sum(seen)} own marks, 0 foreign ones")
+    print(f"{sessions} sessions, {5 * turns * sessions} answers, {sum(seen)} own marks, 0 foreign ones")
 
 
 def test_it_holds_no_more_after_thousands_of_requests(full: bool) -> None:
@@ -209,4 +210,4 @@ def test_killed_it_is_ready_again_soon(full: bool) -> None:
             again.process.kill()
             again.process.communicate()
     print(f"ready after {', '.join(f'{each:.1f}' for each in seconds)} s")
-    assert statistics.median(seconds) < (5 if full else 15)
+    assert statistics.median(seconds) < 5
