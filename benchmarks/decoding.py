@@ -72,15 +72,9 @@ class Bench:
     """
 
     def __init__(self, model: Path, source: Path, sizes: Sizes, peers: dict[str, str]) -> None:
-        from seq2seq import Tokenizer, bundle
-
         self.model, self.source, self.sizes, self.peers = model, source, sizes, peers
         self.lines = measuring.read_lines(source, sizes.lines)
-        opened = bundle.load(model)
-        self.tokenizer = Tokenizer(opened.read(opened.tokenizers[0]))
-        settings = opened.config.model
-        names = ("embedding", "units", "encoder_layers", "decoder_layers")
-        self.network = {"vocabulary": len(self.tokenizer)} | {name: getattr(settings, name) for name in names}
+        self.tokenizer, self.network = measuring.network(model)
         self.sources = [list(self.tokenizer.encode(line)) for line in self.lines]
         self.steps: dict[int, list[int]] = {}
 
@@ -166,6 +160,8 @@ class Bench:
             say(f"{pieces} source pieces")
             starts = range(0, min(len(text) - pieces, pieces * self.sizes.cut), pieces)
             whole = [text[start : start + pieces] for start in starts]
+            if not whole:  # a short text
+                continue
             beam = self.sizes.beams[-1]
             one = workers.race(started, Request(whole[: max(2, self.sizes.cut // 4)], beam, 1, []), self.sizes.repeats)
             many = workers.race(started, Request(whole, beam, 0, []), self.sizes.repeats)
@@ -261,10 +257,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.model.exists():
         parser.error(f"--model must be a model folder. Received: {arguments.model}")
-    peers = dict(each.split("=", 1) for each in arguments.peer if "=" in each)
-    wrong = [name for name in peers if not (HERE / f"peer_{name}.py").exists()]
-    if wrong or len(peers) < len(arguments.peer):
-        parser.error(f"--peer must be pytorch=PYTHON or joeynmt=PYTHON. Received: {arguments.peer}")
+    peers = workers.peers(parser, arguments.peer)
     sizes = Sizes(arguments.lines, arguments.single, arguments.naive, arguments.cut, arguments.repeats)
     model, source = arguments.model.resolve(), arguments.source.resolve()
     results = Bench(model, source, sizes, peers).run()

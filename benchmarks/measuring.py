@@ -64,6 +64,28 @@ def ceiling(dtype: str = "float32") -> float:
     return 2 * 1280 * 1024 * 2048 / min(timed(lambda: product().numpy(), 20))
 
 
+def network(model: Path) -> tuple[Any, dict[str, int]]:
+    """The tokenizer of a model folder's source, and the sizes of its network by the names that peers know."""
+    from seq2seq import Tokenizer, bundle
+
+    opened = bundle.load(model)
+    tokenizer = Tokenizer(opened.read(opened.tokenizers[0]))
+    names = ("embedding", "units", "encoder_layers", "decoder_layers")
+    return tokenizer, {"vocabulary": len(tokenizer)} | {name: getattr(opened.config.model, name) for name in names}
+
+
+def multiplications(*, vocabulary: int, embedding: int, units: int, encoder_layers: int, decoder_layers: int) -> int:
+    """Multiply-adds that one source and one target piece cost together, forward; attention is left out as small."""
+    half = units // 2
+    encoder, width = 0, embedding
+    for _ in range(encoder_layers):
+        encoder += 2 * (width + half) * 4 * half
+        width = units
+    decoder = (embedding + units) * 4 * units
+    decoder += (decoder_layers - 1) * (2 * units + units) * 4 * units
+    return encoder + decoder + units * units + 2 * units * embedding + embedding * vocabulary
+
+
 def ceilings() -> dict[str, float]:
     """GFLOP/s of `ceiling` in float32 and bfloat16, taken in a process of its own so that ours stays small."""
     code = "import measuring; print(*(measuring.ceiling(each) / 1e9 for each in ('float32', 'bfloat16')))"

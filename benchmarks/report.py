@@ -1,4 +1,4 @@
-"""The figures of the decoding benchmark as Markdown and as a chart.
+"""The figures of the benchmarks of decoding and training as Markdown, and a chart of the first.
 
 It owns how they look; it measures nothing.
 """
@@ -16,9 +16,8 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def _recipe(results: dict[str, Any]) -> Iterator[str]:
-    machine, recipe = results["machine"], results["recipe"]
-    versions = ", ".join(f"{name} {machine[name]}" for name in ("tensorflow", "keras", "ai-edge-litert"))
-    yield f"{machine['processor']}, {machine['cores']} cores; {versions}"
+    recipe = results["recipe"]
+    yield machine(results)
     said = ", ".join(f"{pieces:.1f} with beam {beam}" for beam, pieces in recipe["target_pieces"].items())
     yield (
         f"Model {recipe['model']} ({recipe['network']}); {recipe['lines']} lines of {recipe['source']}, "
@@ -30,6 +29,18 @@ def _recipe(results: dict[str, Any]) -> Iterator[str]:
             f"{name}: {about['version']}, {about['parameters'] / 1e6:.1f} M random weights, as many steps a batch as "
             "the longest translation by litert-int8 has"
         )
+    yield from conditions(results)
+
+
+def machine(results: dict[str, Any]) -> str:
+    """What the figures were taken on."""
+    about = results["machine"]
+    versions = ", ".join(f"{name} {about[name]}" for name in ("tensorflow", "keras", "ai-edge-litert"))
+    return f"{about['processor']}, {about['cores']} cores; {versions}"
+
+
+def conditions(results: dict[str, Any]) -> Iterator[str]:
+    """What the machine could do meanwhile, and who else used it."""
     yield "Matrix-product ceiling before and after: " + "; ".join(
         f"{dtype} {' and '.join(f'{each[dtype]:.0f}' for each in results['ceiling'])} GFLOP/s"
         for dtype in results["ceiling"][0]

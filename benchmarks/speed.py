@@ -26,6 +26,8 @@ from measuring import (
     cold_start,
     machine,
     memory,
+    multiplications,
+    network,
     percentile,
     read_lines,
     timed,
@@ -33,37 +35,20 @@ from measuring import (
 )
 
 
-def multiplications(config: Any, vocabulary: int) -> int:
-    """Multiply-adds that one source and one target piece cost together, forward; attention is left out as small."""
-    m = config.model
-    half = m.units // 2
-    encoder, width = 0, m.embedding
-    for _ in range(m.encoder_layers):
-        encoder += 2 * (width + half) * 4 * half
-        width = m.units
-    decoder = (m.embedding + m.units) * 4 * m.units
-    decoder += (m.decoder_layers - 1) * (2 * m.units + m.units) * 4 * m.units
-    return encoder + decoder + m.units * m.units + 2 * m.units * m.embedding + m.embedding * vocabulary
-
-
 def training(path: Path, lines: Sequence[str], repeats: int) -> dict[str, Any]:
     """Target tokens a second of the compiled training step as `seq2seq train` runs it, padding not counted."""
+    import learner
     import numpy as np
 
-    from seq2seq import Seq2Seq, Tokenizer, allocation, batches, bundle, optimizer, precision
-    from seq2seq import training as loop
+    from seq2seq import batches, bundle
 
-    allocation.keep_large_blocks()
-    opened = bundle.load(path)
-    tokenizer = Tokenizer(opened.read(opened.tokenizers[0]))
-    model = Seq2Seq(opened.config.model, len(tokenizer), dtype=precision.policy(opened.config.training.precision))
+    resolved = bundle.load(path).config
+    tokenizer, sizes = network(path)
+    model, step = learner.step(resolved, len(tokenizer))
     side = batches.encode(lines, tokenizer)
     pairs = batches.Pairs(side, side)
-    plan = batches.plan(pairs, opened.config.training.batch_tokens, seed=1)
+    plan = batches.plan(pairs, resolved.training.batch_tokens, seed=1)
     made = [batches.batch(pairs, rows) for rows in plan[: repeats + 2]]
-    adam = optimizer.adam(opened.config.training, 1000)
-    adam.build(model.trainable_variables)
-    step = loop.step_function(model, adam, opened.config.training)
     for batch in made[:2]:
         step(*batch)
     rates = []
@@ -71,11 +56,10 @@ def training(path: Path, lines: Sequence[str], repeats: int) -> dict[str, Any]:
         begun = time.perf_counter()
         step(*batch)[0].numpy()
         rates.append(int(np.count_nonzero(batch.target_out)) / (time.perf_counter() - begun))
-    flops = 6 * multiplications(opened.config, len(tokenizer))
     return {
         "precision": model.dtype_policy.compute_dtype,
         "target_tokens_per_s": statistics.median(rates),
-        "flop_per_token": flops,
+        "flop_per_token": 6 * multiplications(**sizes),
         "batches": len(rates),
     }
 
