@@ -54,10 +54,10 @@ class Standing:
     sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     """Loss, negative log-likelihood and target tokens of the running epoch."""
     seconds: float = 0.0
-    """Time spent in training steps, over all epochs and all resumptions."""
+    """Time spent in training steps and in judging epochs, over all resumptions."""
     history: list[dict[str, float]] = field(default_factory=list)
-    """One entry a finished epoch: loss, perplexity, valid_perplexity, bleu, learning_rate, seconds since the
-    training began, tokens_per_second."""
+    """One entry a finished epoch: loss, perplexity, valid_perplexity, bleu, learning_rate, tokens_per_second of its
+    steps alone, and `seconds` when it had been judged."""
 
     def best(self, count: int) -> list[int]:
         """The epochs (from 1) with the highest BLEU, best first; the earlier one where two are equal."""
@@ -211,15 +211,16 @@ class Trainer:
                 saved = begun = time.monotonic()
 
     def _finish_epoch(self, valid: Pairs) -> None:
+        now, begun = self.standing, time.monotonic()
         with self.average.in_place() if self.average else contextlib.nullcontext():
             entry = self.devices.told(lambda: self._judged(valid))
-            now = self.standing
-            now.history.append(entry)
+            now.seconds += time.monotonic() - begun
+            now.history.append(entry | {"seconds": now.seconds})
             now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
             if self.devices.chief and now.epoch in now.best(self.config.average):
                 checkpoint.save(self._file(now.epoch), checkpoint.by_path(self.model.weights))
         self._save()
-        self.callbacks.on_epoch_end(self.standing.epoch - 1, entry)
+        self.callbacks.on_epoch_end(now.epoch - 1, now.history[-1])
 
     def _check_rise(self, warm: int) -> None:
         """Refuses to go on, or to keep anything, after an epoch that has unlearned."""
@@ -244,7 +245,6 @@ class Trainer:
             "valid_perplexity": valid_perplexity(self.model, valid),
             **scores,
             "learning_rate": float(self.optimizer.learning_rate),
-            "seconds": now.seconds,
             "tokens_per_second": now.sums[2] / max(1e-9, now.seconds - sum(e["seconds"] for e in now.history[-1:])),
         }
 

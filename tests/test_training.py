@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -215,11 +216,23 @@ def test_a_rise_while_the_learning_rate_still_rises_is_none():
     assert divergence.in_epoch([10.0], warm=0) is None
 
 
-def test_an_epoch_says_how_many_tokens_a_second(tmp_path):
-    history = trainer(tmp_path).run(corpus(), corpus()).history
+def test_tokens_a_second_are_those_of_the_steps_and_the_seconds_those_of_all(tmp_path):
+    steps = []
+
+    class Timed(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            steps.append(logs["seconds"])
+
+    made = trainer(tmp_path, callbacks=[Timed()])
+    scores = made.evaluate
+    made.evaluate = lambda model: time.sleep(0.3) or scores(model)
+    history = made.run(corpus(), corpus()).history
+    ends = [entry["seconds"] for entry in history]
+    steps = np.reshape(steps, (len(history), -1))[:, -1]
     tokens = int(corpus().target.lengths.sum())
-    seconds = np.diff([0.0, *(entry["seconds"] for entry in history)])
-    assert [entry["tokens_per_second"] for entry in history] == pytest.approx(list(tokens / seconds))
+    assert np.all(ends - steps >= 0.3)
+    rates = tokens / (steps - [0.0, *ends[:-1]])
+    assert [entry["tokens_per_second"] for entry in history] == pytest.approx(list(rates))
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):

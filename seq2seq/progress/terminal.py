@@ -42,6 +42,9 @@ class Bar(keras.callbacks.Callback):
         self._bar.set_postfix_str(f"loss {logs['loss']:.3f}, {self._rate:,.0f} tokens/s", refresh=False)
         self._bar.update(self._before + batch + 1 - self._bar.n)
 
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._seconds = (logs or {})["seconds"]
+
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._bar.close()
 
