@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from seq2seq import lstm
+from seq2seq import dropout, lstm
 from seq2seq.attention import Attention, Memory
+from seq2seq.dropout import Rates
 from seq2seq.lstm import State
 
 
@@ -24,18 +25,6 @@ class Decoded(NamedTuple):
     """Where each step looked, (B, T, S)."""
     state: tuple[State, ...]
     """The state of every layer after the last step."""
-
-
-class Rates(NamedTuple):
-    """Dropout rates of the decoder."""
-
-    embedding: float = 0.0
-    layers: float = 0.0
-    readout: float = 0.0
-    word: float = 0.0
-
-
-NO_DROPOUT = Rates()
 
 
 class Decoder(keras.layers.Layer):
@@ -55,7 +44,7 @@ class Decoder(keras.layers.Layer):
         attention: an `Attention` over D.
         units: D, also the width of the memory.
         layers: how many LSTM layers.
-        rates: dropout rates, used in training only.
+        rates: what is left out, in training only.
         residual: whether step 3 adds the layer below.
 
     Call arguments:
@@ -76,7 +65,7 @@ class Decoder(keras.layers.Layer):
         *,
         units: int,
         layers: int = 2,
-        rates: Rates = NO_DROPOUT,
+        rates: Rates = dropout.NONE,
         residual: bool = True,
         **kwargs,
     ) -> None:
@@ -92,10 +81,10 @@ class Decoder(keras.layers.Layer):
         self.readout = keras.layers.Dense(
             embedding.output_dim, activation="tanh", name="readout", dtype=self.dtype_policy
         )
-        self.word_dropout = keras.layers.Dropout(rates.word, noise_shape=(None, None, 1), dtype=self.dtype_policy)
-        self.embedding_dropout = keras.layers.Dropout(rates.embedding, dtype=self.dtype_policy)
-        self.dropout = keras.layers.Dropout(rates.layers, dtype=self.dtype_policy)
-        self.readout_dropout = keras.layers.Dropout(rates.readout, dtype=self.dtype_policy)
+        self.word_dropout = rates.words(self.dtype_policy)
+        self.embedding_dropout = rates.units(rates.embedding, self.dtype_policy)
+        self.dropout = rates.units(rates.layers, self.dtype_policy)
+        self.readout_dropout = rates.units(rates.readout, self.dtype_policy)
 
     def build(self, *_):
         width = self.embedding.output_dim

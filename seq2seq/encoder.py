@@ -8,7 +8,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from seq2seq import lstm
+from seq2seq import dropout, lstm
+from seq2seq.dropout import Rates
 from seq2seq.lstm import State
 
 
@@ -23,7 +24,7 @@ class Encoder(keras.layers.Layer):
         embedding: the `keras.layers.Embedding` of the source, (V, E).
         units: D, the width of the output; each direction has D / 2.
         layers: how many bidirectional layers.
-        dropout, word_dropout, embedding_dropout: rates, used in training only.
+        rates: what is left out, in training only.
 
     Call arguments:
         source: piece ids, (B, S), right padded.
@@ -40,9 +41,7 @@ class Encoder(keras.layers.Layer):
         *,
         units: int,
         layers: int = 1,
-        dropout: float = 0.0,
-        embedding_dropout: float = 0.0,
-        word_dropout: float = 0.0,
+        rates: Rates = dropout.NONE,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -61,9 +60,9 @@ class Encoder(keras.layers.Layer):
             for number in range(layers)
         ]
         self.units = units
-        self.word_dropout = keras.layers.Dropout(word_dropout, noise_shape=(None, None, 1), dtype=self.dtype_policy)
-        self.embedding_dropout = keras.layers.Dropout(embedding_dropout, dtype=self.dtype_policy)
-        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.word_dropout = rates.words(self.dtype_policy)
+        self.embedding_dropout = rates.units(rates.embedding, self.dtype_policy)
+        self.dropout = rates.units(rates.layers, self.dtype_policy)
 
     def build(self, *_):
         width = self.embedding.output_dim

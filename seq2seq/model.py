@@ -10,10 +10,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from seq2seq import attention, decoder
+from seq2seq import attention
 from seq2seq.attention import Memory
 from seq2seq.config import ModelConfig
 from seq2seq.decoder import Decoded, Decoder
+from seq2seq.dropout import Rates
 from seq2seq.encoder import Encoder
 from seq2seq.lstm import State, Trace
 
@@ -66,13 +67,18 @@ class Seq2Seq(keras.Model):
         source = table(source_vocabulary, "embedding")
         target = source if joint else table(size, "target_embedding")
         output = target if config.tied else table(size, "output_embedding")
+        rates = Rates(
+            embedding=config.embedding_dropout,
+            layers=config.dropout,
+            readout=config.readout_dropout,
+            word=config.word_dropout,
+            variational=config.variational_dropout,
+        )
         self.encoder = Encoder(
             source,
             units=config.units,
             layers=config.encoder_layers,
-            dropout=config.dropout,
-            embedding_dropout=config.embedding_dropout,
-            word_dropout=config.word_dropout,
+            rates=rates,
             name="encoder",
             dtype=policy,
         )
@@ -82,7 +88,7 @@ class Seq2Seq(keras.Model):
             ATTENTIONS[config.attention](config.units, name="attention", dtype=policy),
             units=config.units,
             layers=config.decoder_layers,
-            rates=decoder.Rates(config.embedding_dropout, config.dropout, config.readout_dropout, config.word_dropout),
+            rates=rates,
             residual=config.residual,
             name="decoder",
             dtype=policy,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from seq2seq import config
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 MEMORY_CELL = (ROOT / "docs" / "memory-cell.md").read_text(encoding="utf-8")
@@ -95,3 +97,23 @@ def test_formulas_are_written_so_that_markdown_leaves_them_alone(page: Path) -> 
     for formula in re.findall(r"\$+([^$]+)\$+", text):
         assert formula.count("{") == formula.count("}"), formula
         assert not re.search(r"(?<![\w])_|\*|\\\\|\\[,;{}|_]", formula), f"Markdown would read into {formula}"
+
+
+SETTINGS = re.findall(
+    r"^\| (`(?:model|training)\..+?) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \| .+ \|$",
+    (ROOT / "docs" / "training.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize("row", SETTINGS, ids=[row[0] for row in SETTINGS])
+def test_the_table_of_settings_holds_the_defaults(row: tuple[str, ...]) -> None:
+    for path in re.findall(r"`(\w+)\.(\w+)`", row[0]):
+        for pairs, said in zip((2_999, 14_999, 59_999, 60_000), row[1:], strict=True):
+            section, name = path
+            value = getattr(getattr(config.build(config.defaults(pairs)), section), name)
+            assert said == "true" if value is True else said == str(value) or float(said) == value, (path, pairs)
+
+
+def test_the_table_of_settings_is_there() -> None:
+    assert len(SETTINGS) == 11

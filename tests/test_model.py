@@ -116,6 +116,20 @@ def test_word_dropout_drops_whole_words():
     assert set(np.unique(words)) == {0, SIZES["embedding"]}
 
 
+@pytest.mark.parametrize("variational", [True, False])
+def test_variational_dropout_drops_a_unit_at_all_steps_of_a_sentence_or_at_none(variational):
+    model = network(embedding_dropout=0.5, variational_dropout=variational)
+    ones = np.ones((20, 7, 10), np.float32)
+    masks = [
+        model.encoder.embed(np.tile(SOURCE[:1], (20, 1)), training=True),
+        model.decoder.embed(SOURCE, training=True),
+    ]
+    masks += [layer(ones, training=True) for layer in (model.decoder.dropout, model.decoder.readout_dropout)]
+    for dropped in (mask.numpy() == 0 for mask in masks):
+        assert (dropped == dropped[:, :1]).all() == variational
+        assert (dropped[0] != dropped[1]).any() and dropped.mean() < 0.7
+
+
 def test_compile_and_fit_learn():
     model = network()
     model.compile(keras.optimizers.Adam(1e-2), loss=objective.Smoothed(0.0))

@@ -63,6 +63,8 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     readout_dropout: Rate = 0.3
     word_dropout: Rate = 0.0
     """Share of whole source and target input tokens whose embedding is zeroed in training."""
+    variational_dropout: bool = True
+    """Whether a unit is dropped for all steps of a sentence, instead of step by step; words are not affected."""
 
 
 class TrainingConfig(Section, frozen=True, kw_only=True):
