@@ -1,15 +1,18 @@
 """How soon models were good: BLEU of greedy search on the validation set, by minutes of training.
 
-Read from the folders of trained models, which keep the history of their training.
+Read from the folders of trained models, which keep the history of their training, and from the log of Joey NMT where
+`joey_training.py` trained it.
 
-    python benchmarks/curves.py seq2seq/pretrained/en-de "defaults=runs/m30k" --chart curves.png
+    python benchmarks/curves.py seq2seq/pretrained/en-de "defaults=runs/m30k" joeynmt=$HOME/joey-m30k --chart curves.png
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import report
@@ -17,16 +20,34 @@ import report
 from seq2seq import bundle
 
 Curve = list[tuple[float, float]]
-"""Minutes of training and BLEU after each epoch."""
+"""Minutes of training and BLEU after each epoch, or each validation."""
 PASSED = (20, 30, 35)
+LOG = Path("joeynmt") / "train.log"
 
 
 def curve(path: Path) -> Curve:
-    """The history of a model or run folder."""
+    """The history of a model or run folder, or of Joey NMT's."""
+    log = path / LOG
+    if log.exists():
+        return logged(log.read_text(encoding="utf-8"))
     history = bundle.load(path).provenance.get("history", [])
     if not history:
         raise bundle.BundleError(f"A model must keep the history of its training. Received: {path}, which has none")
     return [(epoch["seconds"] / 60, epoch["bleu"]) for epoch in history]
+
+
+def logged(log: str) -> Curve:
+    """What Joey NMT says of its validations, by the minutes since its first epoch began."""
+    begun = datetime.max
+    line: Curve = []
+    for stamp, said in re.findall(r"^(\S+ \S+) - INFO - \S+ - (EPOCH 1$|Evaluation result \(greedy\).*)", log, re.M):
+        at = datetime.fromisoformat(stamp.replace(",", "."))
+        begun = min(begun, at)
+        if bleu := re.search(r"bleu: +([\d.]+)", said):
+            line.append(((at - begun).total_seconds() / 60, float(bleu[1])))
+    if not line:
+        raise bundle.BundleError("A log of Joey NMT must hold validations. Received: none")
+    return line
 
 
 def until(line: Curve, bleu: float) -> float | None:
