@@ -211,16 +211,16 @@ class Trainer:
                 saved = begun = time.monotonic()
 
     def _finish_epoch(self, valid: Pairs) -> None:
-        now, begun = self.standing, time.monotonic()
+        now = self.standing
         with self.average.in_place() if self.average else contextlib.nullcontext():
             entry = self.devices.told(lambda: self._judged(valid))
-            now.seconds += time.monotonic() - begun
-            now.history.append(entry | {"seconds": now.seconds})
+            now.history.append(entry)
+            now.seconds = entry["seconds"]
             now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
             if self.devices.chief and now.epoch in now.best(self.config.average):
                 checkpoint.save(self._file(now.epoch), checkpoint.by_path(self.model.weights))
         self._save()
-        self.callbacks.on_epoch_end(now.epoch - 1, now.history[-1])
+        self.callbacks.on_epoch_end(now.epoch - 1, entry)
 
     def _check_rise(self, warm: int) -> None:
         """Refuses to go on, or to keep anything, after an epoch that has unlearned."""
@@ -234,7 +234,7 @@ class Trainer:
         return TrainingError(f"{wrong} in epoch {now.epoch + 1}; {checkpoint.good(map(self._file, now.best(1)))}")
 
     def _judged(self, valid: Pairs) -> dict[str, float]:
-        now = self.standing
+        now, begun = self.standing, time.monotonic()
         try:
             scores = self.evaluate(self.model)
         except TrainingError as error:
@@ -246,6 +246,7 @@ class Trainer:
             **scores,
             "learning_rate": float(self.optimizer.learning_rate),
             "tokens_per_second": now.sums[2] / max(1e-9, now.seconds - sum(e["seconds"] for e in now.history[-1:])),
+            "seconds": now.seconds + time.monotonic() - begun,
         }
 
     def _stalled(self) -> bool:
