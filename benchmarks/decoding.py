@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,18 +118,14 @@ class Bench:
             results["busy"].append(measuring.busy())
         return results
 
-    @contextlib.contextmanager
-    def started(self, engine: str, threads: int = 2) -> Iterator[Worker]:
+    def started(self, engine: str, threads: int = 2) -> Worker:
         """One of our engines, or the tutorial's loop."""
         command = [sys.executable, "contenders.py", engine, str(self.model), str(self.exports), str(threads)]
-        with worker(engine if threads == 2 else f"{engine}, {threads} thread", command, threads) as made:
-            yield made
+        return Worker(engine if threads == 2 else f"{engine}, {threads} thread", command, threads=threads)
 
-    @contextlib.contextmanager
-    def peer(self, name: str) -> Iterator[Worker]:
+    def peer(self, name: str) -> Worker:
         """The same network elsewhere."""
-        with worker(name, [self.peers[name], f"peer_{name}.py", json.dumps(self.network), "2"], 2) as made:
-            yield made
+        return Worker(name, [self.peers[name], f"peer_{name}.py", json.dumps(self.network), "2"], threads=2)
 
     def lengths(self, worker: Worker, beam: int) -> list[int]:
         """Target pieces of each source with end of sentence, so that peers take as many steps."""
@@ -203,15 +199,6 @@ class Bench:
             | milliseconds(given)
             for engine, given in answers.items()
         ]
-
-
-@contextlib.contextmanager
-def worker(label: str, command: Sequence[str], threads: int) -> Iterator[Worker]:
-    made = Worker(label, command, threads=threads)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def rate(answers: Sequence[dict[str, Any]]) -> float:

@@ -3,8 +3,8 @@
     python benchmarks/joey_training.py runs/m30k ~/joey-m30k --joey ~/joey/bin/python
     python benchmarks/curves.py seq2seq=runs/m30k joeynmt=$HOME/joey-m30k
 
-It owns the settings: those of Joey NMT's own recurrent examples, with the sizes, the rates and the batches of ours. Its
-plateau schedule fails with a current PyTorch, hence the exponential one. An environment for it: see README.md.
+It owns the settings of the training: those of Joey NMT's recurrent examples, with the rates and the batches of ours.
+Its plateau schedule fails with a current PyTorch, hence the exponential one. An environment for it: see README.md.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import joey
 from curves import LOG
 
 from seq2seq import Tokenizer, config
 
-SPECIALS = ("<unk>", "<pad>", "<s>", "</s>")
-
 
 def vocabulary(tokenizer: Tokenizer) -> str:
     """Joey NMT's specials, then the pieces but ours."""
-    return "".join(f"{piece}\n" for piece in (*SPECIALS, *tokenizer.pieces(range(4, len(tokenizer)))))
+    return "".join(f"{piece}\n" for piece in (*joey.NAMES.values(), *tokenizer.pieces(range(4, len(tokenizer)))))
 
 
 def settings(run: Path, output: Path, *, epochs: int, every: int) -> dict[str, Any]:
@@ -43,14 +42,7 @@ def settings(run: Path, output: Path, *, epochs: int, every: int) -> dict[str, A
             "tokenizer_cfg": {"model_file": str(run / "tokenizer.model")},
         }
 
-    table = {"embedding_dim": sizes.embedding, "scale": False, "dropout": sizes.embedding_dropout}
-    layers = {"type": "recurrent", "rnn_type": "lstm", "embeddings": table, "dropout": sizes.dropout}
-    encoder = {"hidden_size": sizes.units // 2, "bidirectional": True, "num_layers": sizes.encoder_layers}
-    decoder = {"hidden_size": sizes.units, "num_layers": max(1, sizes.decoder_layers - 1), "input_feeding": True}
-    decoder |= {"hidden_dropout": sizes.dropout, "init_hidden": "bridge", "attention": "luong", "freeze": False}
     data = {name: str(run / "data" / name) for name in ("train", "test")} | {"dev": str(run / "data" / "valid")}
-    ids = {"unk_id": 0, "pad_id": 1, "bos_id": 2, "eos_id": 3}
-    names = dict(zip(("unk_token", "pad_token", "bos_token", "eos_token"), SPECIALS, strict=True))
     return {
         "name": "recurrent",
         "joeynmt_version": "2.3.0",
@@ -60,7 +52,7 @@ def settings(run: Path, output: Path, *, epochs: int, every: int) -> dict[str, A
         "random_seed": training.seed,
         "data": data
         | {"dataset_type": "plain", "src": side(ours.source_language), "trg": side(ours.target_language)}
-        | {"special_symbols": names | ids},
+        | {"special_symbols": joey.NAMES | joey.IDS},
         "training": {
             "optimizer": "adam",
             "learning_rate": 0.001,
@@ -83,14 +75,14 @@ def settings(run: Path, output: Path, *, epochs: int, every: int) -> dict[str, A
         },
         "testing": {"beam_size": 5, "beam_alpha": 1.0, "batch_size": 64, "batch_type": "sentence"}
         | {"eval_metrics": ["bleu"], "max_output_length": 80, "n_best": 1},
-        "model": {
-            "tied_embeddings": True,
-            "tied_softmax": False,
-            "initializer": "xavier_uniform",
-            "embed_initializer": "normal",
-            "encoder": layers | encoder,
-            "decoder": layers | decoder,
-        },
+        "model": joey.network(
+            embedding=sizes.embedding,
+            units=sizes.units,
+            encoder_layers=sizes.encoder_layers,
+            decoder_layers=sizes.decoder_layers,
+            embedding_dropout=sizes.embedding_dropout,
+            dropout=sizes.dropout,
+        ),
     }
 
 

@@ -1,8 +1,7 @@
 """A recurrent model of Joey NMT as a process that decodes or learns: python peer_joeynmt.py SIZES THREADS [learn].
 
-It owns the settings of that model; encoder, decoder, search and loss are Joey NMT's. Its weights are random, so the
-shortest and the longest output are both set to the number of steps that a batch is told.
-Joey NMT cannot tie its output layer to narrower embeddings, so it gets a decoder layer less than ours: a similar size.
+It owns how that model is called; its settings are those of `joey`, encoder, decoder, search and loss Joey NMT's. Its
+weights are random, so the shortest and the longest output are both set to the number of steps that a batch is told.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
 
+import joey
 import torch
 import torch_peer
 from joeynmt.batch import Batch
@@ -20,37 +20,14 @@ from joeynmt.search import search
 from joeynmt.vocabulary import Vocabulary
 from workers import Ids
 
-BOS, EOS = 2, 3
+BOS, EOS = joey.IDS["bos_id"], joey.IDS["eos_id"]
 
 
-def model(
-    *, vocabulary: int, embedding: int, units: int, encoder_layers: int, decoder_layers: int, dropout: float = 0.0
-) -> Any:
-    """A model with attention (Luong's) and input feeding, Joey NMT's own way."""
-    names = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "sep_token": None}
-    numbers = {"pad_id": 1, "unk_id": 0, "bos_id": BOS, "eos_id": EOS}  # the order of its own lists
-    pieces = Vocabulary(
-        [str(number) for number in range(4, vocabulary)], SimpleNamespace(**names, **numbers, lang_tags=[])
-    )
-    table = {"embedding_dim": embedding, "scale": False, "dropout": dropout}
-    encoder = {
-        "type": "recurrent",
-        "rnn_type": "lstm",
-        "embeddings": table,
-        "hidden_size": units // 2,
-        "dropout": dropout,
-    }
-    decoder = {"type": "recurrent", "rnn_type": "lstm", "embeddings": table, "hidden_size": units, "dropout": dropout}
-    settings = {
-        "tied_embeddings": True,
-        "initializer": "xavier_uniform",
-        "embed_initializer": "normal",
-        "encoder": encoder | {"bidirectional": True, "num_layers": encoder_layers},
-        "decoder": decoder
-        | {"num_layers": max(1, decoder_layers - 1), "input_feeding": True, "init_hidden": "bridge"}
-        | {"attention": "luong", "freeze": False, "hidden_dropout": dropout},
-    }
-    return build_model(settings, pieces, pieces)
+def model(*, vocabulary: int, dropout: float = 0.0, **sizes: int) -> Any:
+    """The network with random weights, over pieces without names."""
+    tokens = SimpleNamespace(**joey.NAMES, **joey.IDS, sep_token=None, lang_tags=[])
+    pieces = Vocabulary([str(number) for number in range(4, vocabulary)], tokens)
+    return build_model(joey.network(**sizes, embedding_dropout=dropout, dropout=dropout), pieces, pieces)
 
 
 def batched(network: Any, sources: Iterable[Ids], targets: Iterable[Ids] | None = None) -> Batch:

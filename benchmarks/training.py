@@ -67,10 +67,10 @@ def measure(arguments: argparse.Namespace, peers: dict[str, str]) -> dict[str, A
     ours = {f"seq2seq, {kind}": [sys.executable, "learner.py", told, THREADS, kind] for kind in arguments.precision}
     others = {name: [python, f"peer_{name}.py", told, THREADS, "learn"] for name, python in peers.items()}
     with contextlib.ExitStack() as stack:
-        started = []
-        for label, command in (ours | others).items():
-            started.append(workers.Worker(label, command, threads=int(THREADS)))
-            stack.callback(started[-1].close)
+        started = [
+            stack.enter_context(workers.Worker(label, command, threads=int(THREADS)))
+            for label, command in (ours | others).items()
+        ]
         answers = workers.race(started, asked, arguments.repeats)
     results["ceiling"].append(measuring.ceilings())
     results["busy"].append(measuring.busy())
@@ -87,7 +87,7 @@ def rate(tokens: Sequence[int], answers: Sequence[dict[str, Any]]) -> float:
 
 
 def add_ratios(results: dict[str, Any], flop_per_token: int) -> None:
-    """To each rate how many times the last one's it is and, of ours, its share of the ceiling in its precision."""
+    """To each rate how many times the last one's it is and, where it is our network, its share of the ceiling."""
     rates = results["rates"]
     for row in rates:
         row["ratio"] = row[RATE] / rates[-1][RATE]

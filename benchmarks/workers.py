@@ -49,7 +49,7 @@ class Lesson:
 
 
 class Worker:
-    """A contender in a process of its own, so that none pays for the threads and the memory of another.
+    """A contender in a process of its own, so that none pays for the threads and the memory of another; `with` ends it.
 
     Arguments:
         label: what tables call it.
@@ -70,8 +70,10 @@ class Worker:
         print(json.dumps(asdict(request)), file=self._process.stdin, flush=True)
         return self._answer()
 
-    def close(self) -> None:
-        """Ends the process."""
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
     def _answer(self) -> dict[str, Any]:

@@ -41,6 +41,15 @@ def benchmark(root: Path) -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="session")
+def pretrained(root: Path) -> Path:
+    """The model that ships."""
+    folder = root / "seq2seq" / "pretrained" / "en-de"
+    if not folder.is_dir():
+        pytest.skip("no model ships yet")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def full() -> bool:
     """Whether a slow test runs at full size (`make robustness`) or at the reduced size of `make test`."""
     return os.environ.get("SEQ2SEQ_FULL") == "1"

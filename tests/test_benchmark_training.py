@@ -20,14 +20,6 @@ def training(benchmark: Callable[[str], Any]) -> Any:
     return benchmark("training")
 
 
-@pytest.fixture(scope="module")
-def pretrained(root: Path) -> Path:
-    folder = root / "seq2seq" / "pretrained" / "en-de"
-    if not folder.is_dir():
-        pytest.skip("no model ships yet")
-    return folder
-
-
 def test_a_rate_is_that_of_all_batches_and_the_median_of_the_turns(training: Any) -> None:
     turns = [{"seconds": seconds} for seconds in ([1.0, 1.0], [2.0, 3.0], [5.0, 5.0])]
     assert training.rate([10, 20], turns) == 6.0

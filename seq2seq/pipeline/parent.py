@@ -19,7 +19,13 @@ from seq2seq.model import Seq2Seq
 from seq2seq.pipeline.run import PipelineError, Run, replace
 
 KEPT = ("source_language", "target_language", "corpus.unicode", "tokenizer.", "model.")
-FREE = tuple(f"model.{kind}dropout" for kind in ("", "embedding_", "readout_", "word_", "variational_"))
+FREE = (
+    "model.dropout",
+    "model.embedding_dropout",
+    "model.readout_dropout",
+    "model.word_dropout",
+    "model.variational_dropout",
+)
 
 
 def load(path: Path, settings: Mapping[str, Any]) -> Bundle:
