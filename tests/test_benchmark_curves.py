@@ -31,6 +31,16 @@ def test_a_table_and_a_chart_come_of_model_folders(curves: Any, pretrained: Path
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_by_epochs_a_model_counts_them_from_one(curves: Any, pretrained: Path, capsys: Any) -> None:
+    curves.main([str(pretrained), "--by", "epochs"])
+    title, _, row = capsys.readouterr().out.splitlines()
+    assert title == "| model | epochs to 20 | epochs to 30 | epochs to 35 | best | epochs to the best |"
+    by_minutes, by_epochs = curves.curve(pretrained), curves.curve(pretrained, "epochs")
+    assert [epoch for epoch, _ in by_epochs] == list(range(1, 13))
+    assert [bleu for _, bleu in by_epochs] == [bleu for _, bleu in by_minutes]
+    assert row.startswith(f"| en-de | {curves.until(by_epochs, 20)} | ")
+
+
 LOG = """
 2026-11-29 05:08:36,160 - INFO - joeynmt.prediction - Model(
 	encoder=RecurrentEncoder(rnn=LSTM(256, 256, batch_first=True, bidirectional=True)))
@@ -48,6 +58,8 @@ def test_the_log_of_joey_nmt_is_read_from_its_first_epoch_on(curves: Any, tmp_pa
     curves.main([f"joeynmt={tmp_path / 'x'}"])
     assert capsys.readouterr().out.splitlines()[-1] == "| joeynmt | 2 | - | - | 21.5 | 2 |"
     assert curves.curve(tmp_path / "x") == [(0.5, 0.02), (2.0, 21.5)]
+    with pytest.raises(SystemExit, match=r"error: A curve by epochs must be one of our models. Received: .*x"):
+        curves.main([f"joeynmt={tmp_path / 'x'}", "--by", "epochs"])
     path.write_text(LOG.partition("EPOCH 2")[0].partition("Evaluation")[0])
     with pytest.raises(SystemExit, match=r"error: A log of Joey NMT must .* Received: none"):
         curves.main([f"joeynmt={tmp_path / 'x'}"])
