@@ -12,11 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from measuring import read_lines
 
 
 def scores(model: Path, lines: Sequence[str], references: Sequence[str], beam: int) -> dict[str, Any]:
@@ -51,15 +50,26 @@ def lower_cased(translations: Sequence[str], references: Sequence[str], language
     return float(sacrebleu.corpus_bleu(said, [expected], tokenize="none", force=True).score)
 
 
-def main() -> None:
+def test_set(source: Path, reference: Path) -> tuple[list[str], list[str]]:
+    """Every line of two aligned files, blank and equal ones too: they count as often as they stand there."""
+    lines, references = (path.read_text(encoding="utf-8").removesuffix("\n").split("\n") for path in (source, reference))
+    if len(lines) != len(references):
+        sys.exit(
+            f"error: Source and reference must have as many lines as each other. Received: {len(lines):,} in {source}, "
+            f"{len(references):,} in {reference}"
+        )
+    return lines, references
+
+
+def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", type=Path, nargs="+", help="model or run folders")
     parser.add_argument("--source", type=Path, required=True, help="sentences, one a line")
     parser.add_argument("--reference", type=Path, required=True, help="their translations")
     parser.add_argument("--beam", type=int, default=0, help="instead of the model's own")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
-    arguments = parser.parse_args()
-    lines, references = (read_lines(path, 10**9) for path in (arguments.source, arguments.reference))
+    arguments = parser.parse_args(given)
+    lines, references = test_set(arguments.source, arguments.reference)
     rows = [scores(model, lines, references, arguments.beam) for model in arguments.models]
     print("| model | engine | BLEU | chrF | lc-tok |\n|---|---|---|---|---|")
     for row in rows:
