@@ -36,9 +36,10 @@ class TokenizerError(ValueError):
 
     Attributes:
         largest: the largest vocabulary that the corpus supports, where one larger was asked for; else 0.
+        smallest: the smallest one that has a piece for each of its characters, where a smaller was asked for; else 0.
     """
 
-    largest = 0
+    largest = smallest = 0
 
 
 def train(
@@ -256,19 +257,21 @@ def _check_symbols(symbols: Sequence[str]) -> None:
 
 def _refusal(message: str, vocabulary: int) -> TokenizerError:
     """SentencePiece's complaint about a line of its own source, as one about the user's corpus."""
+    largest = smallest = 0
     if found := re.search(r"Please set it to a value <= (\d+)", message):
-        text = f"This corpus supports a vocabulary of at most {found[1]} pieces. Received: {vocabulary}"
-        error = TokenizerError(text)
-        error.largest = int(found[1])
-        return error
-    if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
-        text = f"The characters of this corpus need a vocabulary of at least {found[1]} pieces. Received: {vocabulary}"
+        largest = int(found[1])
+        text = f"This corpus supports a vocabulary of at most {largest} pieces. Received: {vocabulary}"
+    elif found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        smallest = int(found[1])
+        text = f"The characters of this corpus need a vocabulary of at least {smallest} pieces. Received: {vocabulary}"
     elif "sentences_.empty()" in message or "all_chars_count" in message:
         text = f"A tokenizer needs a sentence to learn from, of at most {_LONGEST} bytes. Received: none"
     else:
         reason = message.rpartition("]")[2].strip() or message
         text = f"A tokenizer must be trainable with SentencePiece. Received: {reason}"
-    return TokenizerError(text)
+    error = TokenizerError(text)
+    error.largest, error.smallest = largest, smallest
+    return error
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import subprocess
 import sys
@@ -15,6 +16,8 @@ pytest.importorskip("tensorflow")
 from seq2seq import batches, bundle, config, pipeline
 from seq2seq.cli import run
 from seq2seq.pipeline.judge import Judge
+from seq2seq.pipeline.start import start
+from seq2seq.tokenizer import Tokenizer, TokenizerError
 
 SMALL = ["model.embedding=32", "model.units=64", "model.decoder_layers=1", "training.average=2"]
 
@@ -126,6 +129,18 @@ def test_sentences_longer_than_a_source_may_be_do_not_stop_validation(tmp_path):
     assert judge._texts == ["one"] and len(judge._sources) == 1
 
 
+def test_validation_looks_at_sentences_from_all_over_the_set(tmp_path):
+    chosen = pipeline.Run(tmp_path)
+    chosen.data.mkdir()
+    for side in ("en", "de"):
+        (chosen.data / f"valid.{side}").write_text("".join(f"{row}\n" for row in range(2500)))
+    settings = config.build({"source_language": "en", "target_language": "de"})
+    lengths = batches.Side.of(np.full(5000, 9, np.int32), [2] * 2500)
+    rows = [int(text) for text in Judge(chosen, settings, None, batches.Pairs(lengths, lengths))._texts]
+    assert len(rows) == 1000 and rows[0] == 0 and rows[-1] == 2497
+    assert {after - before for before, after in itertools.pairwise(rows)} == {2, 3}
+
+
 def test_a_corpus_of_three_lines_is_refused(tmp_path, capsys):
     for name in ("a.en", "a.de"):
         (tmp_path / name).write_text("one\ntwo\nthree\n")
@@ -138,16 +153,27 @@ def test_a_vocabulary_nobody_asked_for_gives_way(tmp_path):
     corpus(tmp_path, 300)
     files = pipeline.Files(tmp_path / "a.en", tmp_path / "a.de")
     run_ = pipeline.Run(tmp_path / "run")
-    from seq2seq.pipeline.start import start
-
     said: list[str] = []
     start(files, run_, {}, said.append)
     assert any(line.startswith("tokenizer.model: ") for line in said)
-    from seq2seq.tokenizer import TokenizerError
-
     with pytest.raises(TokenizerError, match="supports a vocabulary of at most"):
         start(files, pipeline.Run(tmp_path / "other"), {"tokenizer": {"vocabulary": 9000}}, said.append)
     assert not (tmp_path / "other" / "config.yaml").exists()
+
+
+def test_a_vocabulary_nobody_asked_for_has_room_for_all_characters(tmp_path):
+    draw = random.Random(1)
+    characters = [chr(0x4E00 + each) for each in range(1000)]
+    for side in ("zh", "ja"):
+        lines = ["".join(draw.choices(characters, k=12)) + "\n" for _ in range(600)]
+        (tmp_path / f"a.{side}").write_text("".join(lines), encoding="utf-8")
+    files = pipeline.Files(tmp_path / "a.zh", tmp_path / "a.ja")
+    start(files, pipeline.Run(tmp_path / "run"), {}, lambda line: None)
+    made = Tokenizer.load(tmp_path / "run" / "tokenizer.model")
+    assert len(made) > 1260  # its specials, bytes and characters, which are more than the 800 pieces of so few pairs
+    assert config.build(config.load(tmp_path / "run" / "config.yaml")).tokenizer.vocabulary == len(made)
+    with pytest.raises(TokenizerError, match="need a vocabulary of at least"):
+        start(files, pipeline.Run(tmp_path / "other"), {"tokenizer": {"vocabulary": 800}}, lambda line: None)
 
 
 COLOURS = {"red": "赤い", "blue": "青い", "white": "白い", "black": "黒い", "small": "小さな", "big": "大きな"}

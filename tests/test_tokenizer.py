@@ -173,7 +173,8 @@ def test_a_vocabulary_too_large_names_the_largest_that_works(kind: str, corpus: 
 def test_a_vocabulary_too_small_names_the_smallest_that_works() -> None:
     with pytest.raises(TokenizerError, match=r"need a vocabulary of at least (\d+) pieces\. Received: 265$") as caught:
         tokenizer.train(CORPUS, vocabulary=265)
-    smallest = int(str(caught.value).split(" pieces")[0].split()[-1])
+    smallest = caught.value.smallest
+    assert f"at least {smallest} pieces" in str(caught.value) and caught.value.largest == 0
     assert len(Tokenizer(tokenizer.train(CORPUS, vocabulary=smallest))) == smallest
 
 

@@ -21,13 +21,15 @@ from seq2seq.tokenizer import EOS, Tokenizer
 from seq2seq.training import TrainingError
 
 VALIDATED = 1000
-"""Sentences of the validation set that are translated after each epoch."""
+"""Most sentences of the validation set that are translated after each epoch."""
 SAMPLES = 3
 GATES = {"input": CELL.index("i"), "forget": CELL.index("f"), "output": CELL.index("o")}
 
 
 class Judge:
-    """BLEU and chrF of a model's greedy translations of the first sentences of the validation set.
+    """BLEU and chrF of a model's greedy translations of sentences from all over the validation set.
+
+    A corpus may be sorted, by length or by where it is from, so the first ones will not do.
 
     Arguments:
         target: the tokenizer of the target.
@@ -41,7 +43,7 @@ class Judge:
         self, run: Run, resolved: Config, target: Tokenizer, valid: Pairs, *, source: Tokenizer | None = None
     ) -> None:
         fitting = valid.source.lengths <= batching.MAX_SOURCE + 1  # a translator would split the others
-        rows = fitting.nonzero()[0][:VALIDATED]
+        rows = _spread(fitting.nonzero()[0], VALIDATED)
         texts, references = run.pair("valid", resolved)
         self._sources = [valid.source[row][:-1].tolist() for row in rows]
         self._texts, self._references = [texts[row] for row in rows], [references[row] for row in rows]
@@ -99,3 +101,9 @@ class Judge:
             for tokenizer, ids in ((self._source, source), (self._target, target))
         ]
         return Look(pieces[0], pieces[1], arrays["attention"][0], gates)
+
+
+def _spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the rows, equally far apart."""
+    count = min(most, len(rows))
+    return rows[np.arange(count) * len(rows) // max(1, count)]

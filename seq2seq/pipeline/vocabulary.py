@@ -22,7 +22,8 @@ Say = Callable[[str], None]
 def learn(run: Run, resolved: Config, exact: bool, say: Say) -> Config:
     """Writes the tokenizers and returns the configuration with the size of the largest.
 
-    A vocabulary that nobody asked for gives way to the largest that the corpus supports.
+    A vocabulary that nobody asked for gives way to the largest that the corpus supports; where its characters alone
+    take more than that, as those of Japanese may, it grows until half of its size is left for longer pieces.
 
     Arguments:
         exact: whether somebody asked for it.
@@ -36,13 +37,21 @@ def learn(run: Run, resolved: Config, exact: bool, say: Say) -> Config:
             sentences = itertools.chain.from_iterable(run.lines("train", language) for language in read)
             return train_tokenizer(sentences, vocabulary=vocabulary, kind=wanted.kind, symbols=symbols, form=form)
 
-        try:
-            model = make(wanted.vocabulary)
-        except TokenizerError as error:
-            if exact or not error.largest:
-                raise
-            model = make(error.largest)
+        model = make(wanted.vocabulary) if exact else _fitting(make, wanted.vocabulary)
         replace(run.folder / name, model)
         sizes.append(len(Tokenizer(model)))
         say(f"{name}: {sizes[-1]:,} pieces")
     return config.build(msgspec.to_builtins(resolved), {"tokenizer": {"vocabulary": max(sizes)}})
+
+
+def _fitting(make: Callable[[int], bytes], size: int) -> bytes:
+    """A tokenizer of about this size: what has grown for its characters may then be too much for the corpus."""
+    room = size // 2
+    for _ in range(2):
+        try:
+            return make(size)
+        except TokenizerError as error:
+            if not (error.largest or error.smallest):
+                raise
+            size = error.largest or error.smallest + room
+    return make(size)
