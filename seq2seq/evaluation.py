@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 METRICS = ("BLEU", "chrF", "TER")
-_KANA = re.compile("[\u3040-\u30ff]")
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")  # without the dot and the dash, which Chinese has too
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 _OTHER_SPACELESS = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf]"
@@ -82,7 +82,7 @@ def tokenization(references: Sequence[str]) -> str:
     kana, han = len(_KANA.findall(text)), len(_HAN.findall(text))
     if 2 * (kana + han + len(_OTHER_SPACELESS.findall(text))) < sum(map(str.isalpha, text)):
         return "13a"
-    if kana:
+    if 20 * kana > han:  # Japanese has more than that, and Chinese may quote a word of it
         return "ja-mecab" if find_spec("MeCab") and find_spec("ipadic") else "char"
     return "zh" if han else "char"
 

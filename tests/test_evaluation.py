@@ -47,6 +47,10 @@ class TestScore:
         assert "nc:6" in signatures["chrf"]
         assert all("version:" in each for each in signatures.values())
 
+    def test_a_quoted_word_does_not_change_the_language(self) -> None:
+        chinese = ["猫坐在垫子上。"] * 50
+        assert evaluation.tokenization([*chinese, "卡尔・马克思爱猫。", "他说「ねこ」。"]) == "zh"
+
     @pytest.mark.parametrize(
         ("reference", "translation", "words"),
         [
