@@ -52,7 +52,9 @@ def lower_cased(translations: Sequence[str], references: Sequence[str], language
 
 def test_set(source: Path, reference: Path) -> tuple[list[str], list[str]]:
     """Every line of two aligned files, blank and equal ones too: they count as often as they stand there."""
-    lines, references = (path.read_text(encoding="utf-8").removesuffix("\n").split("\n") for path in (source, reference))
+    lines, references = (
+        path.read_text(encoding="utf-8").removesuffix("\n").split("\n") for path in (source, reference)
+    )
     if len(lines) != len(references):
         sys.exit(
             f"error: Source and reference must have as many lines as each other. Received: {len(lines):,} in {source}, "

@@ -13,6 +13,7 @@ import tensorflow as tf
 from seq2seq import dropout, lstm
 from seq2seq.attention import Attention, Memory
 from seq2seq.dropout import Rates
+from seq2seq.embedding import Lookup
 from seq2seq.lstm import State
 
 
@@ -30,13 +31,12 @@ class Decoded(NamedTuple):
 class Decoder(keras.layers.Layer):
     """Writes the target with attention queried from its first layer (the arrangement of Wu et al. 2016, GNMT).
 
-        1. a = LSTM_1(sqrt(E) times the embedding of the piece before)
+        1. a = LSTM_1(what is looked up of the piece before)
         2. context = attention(a, memory)
         3. for each later layer: a = LSTM_l([a; context]) + a
         4. logits = tanh(W [a; context]) @ embedding^T + b
 
-    No step feeds anything but LSTM states to the next, so T steps at once equal T calls of one step. The root gives
-    a table small enough for step 4 inputs of size one, which the gates can tell apart (Vaswani et al. 2017, 3.4).
+    No step feeds anything but LSTM states to the next, so T steps at once equal T calls of one step.
 
     Arguments:
         embedding: the `keras.layers.Embedding` of the target, (V, E).
@@ -70,8 +70,9 @@ class Decoder(keras.layers.Layer):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.embedding, self.output_embedding, self.attention = embedding, output, attention
+        self.output_embedding, self.attention = output, attention
         self.units, self.residual = units, residual
+        self.lookup = Lookup(embedding, rates, name="lookup", dtype=self.dtype_policy)
         self.cells = [
             keras.layers.LSTM(
                 units, return_sequences=True, return_state=True, name=f"lstm_{number}", dtype=self.dtype_policy
@@ -81,19 +82,18 @@ class Decoder(keras.layers.Layer):
         self.readout = keras.layers.Dense(
             embedding.output_dim, activation="tanh", name="readout", dtype=self.dtype_policy
         )
-        self.word_dropout = rates.words(self.dtype_policy)
-        self.embedding_dropout = rates.units(rates.embedding, self.dtype_policy)
         self.dropout = rates.units(rates.layers, self.dtype_policy)
         self.readout_dropout = rates.units(rates.readout, self.dtype_policy)
 
     def build(self, *_):
-        width = self.embedding.output_dim
+        width = self.lookup.table.output_dim
         for layer in self.cells:
             layer.build((None, None, width))
             width = 2 * self.units
         self.attention.build()
         self.readout.build((None, None, 2 * self.units))
-        self.bias = self.add_weight(name="bias", shape=(self.output_embedding.input_dim,), initializer="zeros")
+        size = self.output_embedding.input_dim
+        self.bias = self.add_weight(name="bias", shape=(size,), initializer="zeros", autocast=False)  # like the logits
         self.built = True
 
     def start(self, state: State) -> tuple[State, ...]:
@@ -101,7 +101,7 @@ class Decoder(keras.layers.Layer):
         return (state,) * len(self.cells)
 
     def call(self, tokens: tf.Tensor, state: tuple[State, ...], memory: Memory, *, training: bool = False) -> Decoded:
-        x = self.embed(tokens, training=training)
+        x = self.lookup(tokens, training=training)
         a, first = lstm.run(self.cells[0], x, state=state[0], training=training)
         context, weights = self.attention(a, memory)
         states = [first]
@@ -111,11 +111,6 @@ class Decoder(keras.layers.Layer):
             a = a + b if self.residual else b
             states.append(after)
         return Decoded(self.logits(a, context, training=training), weights, tuple(states))
-
-    def embed(self, tokens: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Pieces (N, T) to what the first layer reads, (N, T, E)."""
-        x = self.embedding(tokens) * self.embedding.output_dim**0.5
-        return self.embedding_dropout(self.word_dropout(x, training=training), training=training)
 
     def logits(self, a: tf.Tensor, context: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Top layer and context, (N, T, D) each, to scores, (N, T, V)."""
@@ -131,7 +126,7 @@ class Decoder(keras.layers.Layer):
 
     def trace(self, tokens: tf.Tensor, state: tuple[State, ...], memory: Memory) -> list[lstm.Trace]:
         """Every gate and state of every layer, (B, T, D) each."""
-        traces = [lstm.trace(self.cells[0], self.embed(tokens), state=state[0])]
+        traces = [lstm.trace(self.cells[0], self.lookup(tokens), state=state[0])]
         a = traces[0].h
         context, _ = self.attention(a, memory)
         for layer, before in zip(self.cells[1:], state[1:], strict=True):

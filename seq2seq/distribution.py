@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import tensorflow as tf
 
 from seq2seq import batches
 from seq2seq.batches import BARE, Batch, Pairs
+from seq2seq.signals import plain_signals
 
 GONE = (
     tf.errors.UnavailableError,
@@ -146,7 +146,7 @@ class Devices:
         """Waits until the first machine has come here, and the file that it wrote is seen."""
         if self.machines == 1:
             return
-        with _plain_signals(), self.watched():
+        with plain_signals(), self.watched():
             self._sum([0.0])
         given_up = time.monotonic() + VISIBLE
         while not path.exists():
@@ -209,12 +209,14 @@ def connect(gpus: int = 1, say: Callable[[str], None] = print) -> Devices:
     if gpus > max(1, len(present)):
         raise DistributionError(f"A machine must have the GPUs that it trains on. Received: {gpus}, of {len(present)}")
     if machines == 1:
+        with contextlib.suppress(RuntimeError):  # too late: TensorFlow has taken the memory of the others already
+            tf.config.set_visible_devices(present[:gpus], "GPU")
         names = [f"GPU:{number}" for number in range(gpus)]
         return Devices(tf.distribute.MirroredStrategy(names) if gpus > 1 else None)
     say(f"machine {machine + 1} of {machines}; waiting for the others")
     try:
         tf.config.set_visible_devices(present[:gpus], "GPU")
-        with _plain_signals():
+        with plain_signals():
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise DistributionError(
@@ -240,12 +242,12 @@ def share(pairs: Pairs, rows: np.ndarray, place: int, of: int) -> Batch:
     return stand_in._replace(target_out=np.zeros_like(stand_in.target_out))
 
 
-def total(tensors: Sequence[Any]) -> list[tf.Tensor]:
+def total(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Inside a step: each tensor summed over all devices."""
     if tf.distribute.get_strategy().num_replicas_in_sync == 1:
         return list(tensors)
     context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.convert_to_tensor(tensor) for tensor in tensors])
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, list(tensors))
 
 
 def machine_of(text: str) -> tuple[int, int]:
@@ -267,17 +269,3 @@ def machine_of(text: str) -> tuple[int, int]:
         raise DistributionError(
             f"TF_CONFIG must name all workers and which of them this machine is, as in {EXAMPLE}. Received: {text}"
         ) from None
-
-
-@contextlib.contextmanager
-def _plain_signals() -> Iterator[None]:
-    """While entered, Ctrl-C ends the process at once: Python would not see it before TensorFlow has stopped waiting."""
-    try:
-        before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: whoever runs us handles signals
-        before = {}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -10,13 +10,14 @@ import tensorflow as tf
 
 from seq2seq import dropout, lstm
 from seq2seq.dropout import Rates
+from seq2seq.embedding import Lookup
 from seq2seq.lstm import State
 
 
 class Encoder(keras.layers.Layer):
     """Reads the source in both directions.
 
-        1. look up the embedding of every piece, times sqrt(E); drop whole words, then single features
+        1. look up every piece
         2. for each layer: [forward LSTM; backward LSTM], added to the layer below where both have the same width
         3. the two last states of the top layer, side by side, start the decoder
 
@@ -45,7 +46,6 @@ class Encoder(keras.layers.Layer):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.embedding = embedding
         self.pairs = [
             [
                 keras.layers.LSTM(
@@ -60,12 +60,11 @@ class Encoder(keras.layers.Layer):
             for number in range(layers)
         ]
         self.units = units
-        self.word_dropout = rates.words(self.dtype_policy)
-        self.embedding_dropout = rates.units(rates.embedding, self.dtype_policy)
+        self.lookup = Lookup(embedding, rates, name="lookup", dtype=self.dtype_policy)
         self.dropout = rates.units(rates.layers, self.dtype_policy)
 
     def build(self, *_):
-        width = self.embedding.output_dim
+        width = self.lookup.table.output_dim
         for pair in self.pairs:
             for layer in pair:
                 layer.build((None, None, width))
@@ -75,7 +74,7 @@ class Encoder(keras.layers.Layer):
     def call(
         self, source: tf.Tensor, mask: tf.Tensor, *, training: bool = False, present: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, State]:
-        x = self.embed(source, training=training)
+        x = self.lookup(source, training=training)
         x = x if present is None else x * tf.expand_dims(tf.cast(present, x.dtype), -1)
         for number in range(len(self.pairs)):
             x = self.dropout(x, training=training) if number else x
@@ -83,14 +82,9 @@ class Encoder(keras.layers.Layer):
             x = x + y if x.shape[-1] == y.shape[-1] else y
         return x, state
 
-    def embed(self, source: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Piece ids (B, S) to what the first layer reads, (B, S, E)."""
-        x = self.embedding(source) * self.embedding.output_dim**0.5
-        return self.embedding_dropout(self.word_dropout(x, training=training), training=training)
-
     def trace(self, source: tf.Tensor, mask: tf.Tensor) -> list[list[lstm.Trace]]:
         """Every gate and state of every layer and direction, (B, S, D / 2) each."""
-        x, traces = self.embed(source), []
+        x, traces = self.lookup(source), []
         for forward, backward in self.pairs:
             traces.append([lstm.trace(forward, x, mask), lstm.trace(backward, x, mask, reverse=True)])
             y = tf.concat([each.h for each in traces[-1]], axis=-1)

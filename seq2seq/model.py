@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import msgspec
 import tensorflow as tf
 
 from seq2seq import attention
@@ -27,6 +28,7 @@ ATTENTIONS = {
 }
 
 
+@keras.saving.register_keras_serializable("seq2seq")
 class Seq2Seq(keras.Model):
     """An LSTM encoder-decoder with attention.
 
@@ -52,7 +54,8 @@ class Seq2Seq(keras.Model):
         self, config: ModelConfig, source_vocabulary: int, target_vocabulary: int | None = None, **kwargs
     ) -> None:
         super().__init__(**kwargs)
-        policy = self.dtype_policy
+        self._made_of = {"source_vocabulary": source_vocabulary, "target_vocabulary": target_vocabulary}
+        self._config, policy = config, self.dtype_policy
 
         def table(vocabulary: int, name: str) -> keras.layers.Embedding:
             initializer = keras.initializers.RandomNormal(stddev=config.embedding**-0.5)
@@ -121,6 +124,13 @@ class Seq2Seq(keras.Model):
     ) -> tuple[list[list[Trace]], list[Trace]]:
         """Every gate and state of encoder and decoder, for a source (B, S) and the pieces before each step (B, T)."""
         return self.encoder.trace(source, memory.mask), self.decoder.trace(tokens, state, memory)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "config": msgspec.to_builtins(self._config), **self._made_of}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Seq2Seq:
+        return cls(**{**config, "config": msgspec.convert(config["config"], ModelConfig)})
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
         source, target = inputs

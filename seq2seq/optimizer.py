@@ -13,14 +13,17 @@ import keras
 import tensorflow as tf
 
 from seq2seq.config import TrainingConfig
-from seq2seq.objective import WarmUp
+from seq2seq.schedule import WarmUp
 
 EVERY = 8
 """Steps between two updates of a moving average: each reads all weights, and eight at once are worth the same."""
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Keras' Adam with TensorFlow's one-kernel update: the same numbers, read and written once instead of ten times."""
+    """Keras' Adam with TensorFlow's one-kernel update: the same numbers, read and written once instead of ten times.
+
+    It is made for `step_function`, which sums gradients over devices itself; `fit` wants Keras' own.
+    """
 
     schedule: WarmUp
 
@@ -77,8 +80,7 @@ class Gathered:
     def add(self, gradients: Sequence[tf.Tensor], tokens: tf.Tensor) -> None:
         """Takes the gradients of the mean loss of a token of a batch."""
         for variable, gradient in zip(self.variables, [*gradients, 1.0], strict=True):
-            weighted = tokens * tf.convert_to_tensor(gradient)
-            tf.raw_ops.AssignAddVariableOp(resource=variable.value.handle, value=weighted)
+            tf.raw_ops.AssignAddVariableOp(resource=variable.value.handle, value=tokens * gradient)
 
     def mean(self, gradients: Sequence[tf.Tensor], tokens: tf.Tensor) -> list[tf.Tensor]:
         """The gradients of all that was taken and of this last batch, as of one; then it holds nothing."""
@@ -86,10 +88,7 @@ class Gathered:
         for variable in self.variables:
             tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=tf.zeros(variable.shape))
         total = counted + tokens
-        return [
-            (before + tokens * tf.convert_to_tensor(gradient)) / total
-            for before, gradient in zip(sums, gradients, strict=True)
-        ]
+        return [(before + tokens * gradient) / total for before, gradient in zip(sums, gradients, strict=True)]
 
 
 class MovingAverage:

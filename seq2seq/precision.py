@@ -18,8 +18,8 @@ def policy(wanted: str) -> str:
 
 
 def _computes_bfloat16() -> bool:
-    if tf.config.list_physical_devices("GPU"):
-        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+    if gpus := tf.config.get_visible_devices("GPU"):
+        details = tf.config.experimental.get_device_details(gpus[0])
         return details.get("compute_capability", (0, 0)) >= (8, 0)
     try:
         flags = Path("/proc/cpuinfo").read_text().split()

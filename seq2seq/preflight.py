@@ -20,7 +20,7 @@ import tensorflow as tf
 from seq2seq import batches, checkpoint, optimizer, precision
 from seq2seq.batches import Batch, Pairs
 from seq2seq.checkpoint import CheckpointError
-from seq2seq.config import Config, TrainingConfig
+from seq2seq.config import DROPOUTS, Config, TrainingConfig
 from seq2seq.model import Seq2Seq
 from seq2seq.step import step_function
 
@@ -105,8 +105,7 @@ def _prove(resolved: Config, pairs: Pairs, vocabularies: tuple[int, int | None],
 
     def fresh() -> Seq2Seq:
         keras.utils.set_random_seed(resolved.training.seed)
-        rates = dict.fromkeys(("embedding_dropout", "dropout", "readout_dropout", "word_dropout"), 0.0)
-        sizes = msgspec.structs.replace(resolved.model, **rates)
+        sizes = msgspec.structs.replace(resolved.model, **dict.fromkeys(DROPOUTS, 0.0))
         return Seq2Seq(sizes, *vocabularies, dtype=precision.policy(config.precision))
 
     model = fresh()

@@ -91,6 +91,16 @@ def gather_function(
     return (devices or Devices()).function(gather, signature)
 
 
+def likelihood_function(model: Seq2Seq) -> Callable[..., tf.Tensor]:
+    """Compiled: the three blocks of a bare `Batch` to the negative log-likelihood of its pieces, summed, in nats."""
+
+    def likelihood(source, target_in, target_out):
+        _, nats = smoothed_cross_entropy(model((source, target_in)), target_out)
+        return tf.reduce_sum(nats)
+
+    return tf.function(likelihood, input_signature=list(BARE[:3]), autograph=False)
+
+
 def _twice(x: tf.Tensor) -> tf.Tensor:
     return tf.concat([x, x], axis=0)
 
@@ -103,5 +113,6 @@ def _gradients(model: Seq2Seq, batch: Batch, config: TrainingConfig) -> tuple[li
         total = tf.reduce_sum(loss) / tokens
     weights = [weight.value for weight in model.trainable_variables]
     sums = [tf.reduce_sum(loss), tf.reduce_sum(likelihood)]
-    *gradients, loss, likelihood = distribution.total([*tape.gradient(total, weights), *sums])
+    gradients = map(tf.convert_to_tensor, tape.gradient(total, weights))  # a row that was looked up twice counts as one
+    *gradients, loss, likelihood = distribution.total([*gradients, *sums])
     return gradients, tf.stack([loss, likelihood, tokens])

@@ -267,8 +267,7 @@ def _refusal(message: str, vocabulary: int) -> TokenizerError:
     elif "sentences_.empty()" in message or "all_chars_count" in message:
         text = f"A tokenizer needs a sentence to learn from, of at most {_LONGEST} bytes. Received: none"
     else:
-        reason = message.rpartition("]")[2].strip() or message
-        text = f"A tokenizer must be trainable with SentencePiece. Received: {reason}"
+        text = f"A tokenizer must be trainable with SentencePiece. Received: {message.rpartition(']')[2].strip() or message}"
     error = TokenizerError(text)
     error.largest, error.smallest = largest, smallest
     return error

@@ -6,7 +6,6 @@ It owns the order of steps and what survives a crash; it does not know text, BLE
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,20 +15,24 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from seq2seq import allocation, batches, checkpoint, divergence
 from seq2seq.batches import Batch, Pairs
 from seq2seq.config import TrainingConfig
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
-from seq2seq.objective import perplexity, plateaus, smoothed_cross_entropy
+from seq2seq.objective import perplexity
 from seq2seq.optimizer import Gathered, MovingAverage, adam
-from seq2seq.step import gather_function, step_function
+from seq2seq.schedule import plateaus
+from seq2seq.signals import StopSignals
+from seq2seq.step import gather_function, likelihood_function, step_function
 
 Evaluate = Callable[[Seq2Seq], dict[str, float]]
 
 LATEST = "latest.safetensors"
+
+TELLING = 1.0
+"""A BLEU below this is chance, and tells less than the perplexity."""
 
 STOP = threading.Event()
 """Set where a training runs in another thread than the main one, it stops it as SIGTERM would."""
@@ -60,20 +63,17 @@ class Standing:
     steps alone, and `seconds` when it had been judged."""
 
     def best(self, count: int) -> list[int]:
-        """The epochs (from 1) with the highest BLEU, best first; the earlier one where two are equal."""
-        order = sorted(range(len(self.history)), key=lambda epoch: -self.history[epoch]["bleu"])
-        return [epoch + 1 for epoch in order[:count]]
+        """The epochs (from 1) with the highest BLEU, best first; by perplexity where it is equal or next to nothing."""
+
+        def rank(epoch: int) -> tuple[float, float]:
+            entry = self.history[epoch - 1]
+            return -entry["bleu"] * (entry["bleu"] >= TELLING), entry["valid_perplexity"]
+
+        return sorted(range(1, len(self.history) + 1), key=rank)[:count]
 
 
-def valid_perplexity(model: Seq2Seq, pairs: Pairs, batch_tokens: int = 4000) -> float:
-    """Perplexity a target piece over all pairs, without dropout or smoothing."""
-    spec = tf.TensorSpec((None, None), tf.int32)
-
-    @tf.function(input_signature=[spec, spec, spec], autograph=False)
-    def likelihood(source, target_in, target_out):
-        _, nats = smoothed_cross_entropy(model((source, target_in)), target_out)
-        return tf.reduce_sum(nats)
-
+def valid_perplexity(likelihood: Callable[..., Any], pairs: Pairs, batch_tokens: int = 4000) -> float:
+    """Perplexity a target piece over all pairs, without dropout or smoothing, by what `likelihood_function` made."""
     rows = batches.plan(pairs, batch_tokens)
     nats = sum(float(likelihood(*batches.batch(pairs, each)[:3])) for each in rows)
     return perplexity(nats, int(pairs.target.lengths.sum()))
@@ -89,7 +89,7 @@ class Trainer:
         evaluate: called after every epoch with the model; returns at least "bleu".
         resample: called with the number of an epoch (from 0), gives the pairs to train on in it; None means `train`.
         callbacks: Keras callbacks; batch logs hold loss, perplexity, gradient_norm, tokens; epoch logs the entry
-            of the history.
+            of the history. An epoch is the last one where one of them has set `model.stop_training`.
         devices: what the work is shared among; the model must have been made in their scope. The first machine
             writes files and calls `evaluate`.
     """
@@ -108,6 +108,7 @@ class Trainer:
         self.resample, self.devices = resample, devices or Devices()
         self.model, self.config, self.folder, self.evaluate = model, config, Path(folder), evaluate
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
+        self.likelihood = likelihood_function(model)
         self.standing = Standing()
 
     def run(self, train: Pairs, valid: Pairs, *, resume: bool = False) -> Standing:
@@ -136,17 +137,25 @@ class Trainer:
             self.devices.check([steps, self.standing.epoch, self.standing.batch], "corpus and checkpoint")
             self.devices.spread(each for each in self.model.variables if each.path.endswith("seed_generator_state"))
             self.callbacks.on_train_begin({"epochs": self.config.epochs, "steps": planned * self.config.epochs})
-            while self.standing.epoch < self.config.epochs and not self._stalled():
-                self._lower(warm)
-                self._epoch(step, train, stop)
-                self._check_rise(warm)
-                self._finish_epoch(valid)
-                if self.devices.any(stop.asked or STOP.is_set()):
-                    self.devices.part()
-                    raise Interrupted
-            self.callbacks.on_train_end({})
+            try:
+                self._epochs(step, train, valid, stop, warm=warm)
+            finally:
+                self.callbacks.on_train_end({})
             self.devices.part()
         return self.standing
+
+    def _epochs(self, step, train: Pairs, valid: Pairs, stop: StopSignals, *, warm: int) -> None:
+        self.model.stop_training = False
+        while self.standing.epoch < self.config.epochs and not self._stalled():
+            self._lower(warm)
+            self._epoch(step, train, stop)
+            self._check_rise(warm)
+            self._finish_epoch(valid)
+            if self.devices.any(stop.asked or STOP.is_set()):
+                self.devices.part()
+                raise Interrupted
+            if self.devices.any(self.model.stop_training):
+                break
 
     def averaged(self, epochs: Sequence[int]) -> dict[str, np.ndarray]:
         """The mean of the weights after these epochs (from 1), which must be among the best that are kept."""
@@ -242,7 +251,7 @@ class Trainer:
         return {
             "loss": now.sums[0] / now.sums[2],
             "perplexity": perplexity(now.sums[1], int(now.sums[2])),
-            "valid_perplexity": valid_perplexity(self.model, valid),
+            "valid_perplexity": valid_perplexity(self.likelihood, valid),
             **scores,
             "learning_rate": float(self.optimizer.learning_rate),
             "tokens_per_second": now.sums[2] / max(1e-9, now.seconds - sum(e["seconds"] for e in now.history[-1:])),
@@ -274,26 +283,3 @@ class Trainer:
         arrays, state = checkpoint.load(self.folder / LATEST)
         checkpoint.assign(self._variables(), arrays)
         self.standing = Standing(**state)
-
-
-class StopSignals:
-    """While entered, the first SIGINT or SIGTERM only sets `asked`; the next one acts as usual."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> StopSignals:
-        try:
-            self._before = {each: signal.signal(each, self._ask) for each in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not in the main thread: whoever runs us handles signals
-            self._before = {}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, *_: object) -> None:
-        self.asked = True
-        self.__exit__()

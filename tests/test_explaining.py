@@ -99,7 +99,7 @@ def test_cells_are_those_of_keras(model: bundle.Bundle, translator: Translator) 
     told = shown(translator, SENTENCES[1], cells=True)
     assert told.cells is not None
     ids = [*scripted.tokens().encode(SENTENCES[1]), engine.EOS]
-    x = network.encoder.embed(np.array([ids]))
+    x = network.encoder.lookup(np.array([ids]))
     forward, backward = network.encoder.pairs[0]
     for number, layer in enumerate((forward, backward)):
         twin = tf.keras.layers.LSTM(3, return_sequences=True, return_state=True, go_backwards=bool(number))

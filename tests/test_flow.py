@@ -49,7 +49,7 @@ def by_tape(model: Seq2Seq, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Norms of the derivatives of log p(TARGET[step]): (L, 2, 2, S) and (L, 2, T)."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         zeros = lstm.State(*[tf.zeros((1, 5))] * 2)
-        x, read, written = model.encoder.embed(SOURCE), [], []
+        x, read, written = model.encoder.lookup(SOURCE), [], []
         for pair in model.encoder.pairs:
             sides = [over_time(layer, x, zeros, tape, bool(place)) for place, layer in enumerate(pair)]
             read.append([states for _, _, states in sides])
@@ -60,7 +60,7 @@ def by_tape(model: Seq2Seq, step: int) -> tuple[np.ndarray, np.ndarray]:
             )
         memory = model.decoder.attention.memory(x, SOURCE != 0, tf.constant(BIAS))
         before = np.concatenate([[[2]], TARGET[:, :-1]], axis=1)
-        a, _, states = over_time(model.decoder.cells[0], model.decoder.embed(before), start, tape)
+        a, _, states = over_time(model.decoder.cells[0], model.decoder.lookup(before), start, tape)
         written.append(states)
         context, _ = model.decoder.attention(a, memory)
         for layer in model.decoder.cells[1:]:

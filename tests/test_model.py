@@ -111,7 +111,7 @@ def test_dropout_acts_in_training_only():
 
 def test_word_dropout_drops_whole_words():
     model = network(word_dropout=0.5, embedding_dropout=0.0)
-    x = model.encoder.embed(np.tile(SOURCE[:1], (20, 1)), training=True).numpy()
+    x = model.encoder.lookup(np.tile(SOURCE[:1], (20, 1)), training=True).numpy()
     words = (x != 0).sum(-1)
     assert set(np.unique(words)) == {0, SIZES["embedding"]}
 
@@ -121,8 +121,8 @@ def test_variational_dropout_drops_a_unit_at_all_steps_of_a_sentence_or_at_none(
     model = network(embedding_dropout=0.5, variational_dropout=variational)
     ones = np.ones((20, 7, 10), np.float32)
     masks = [
-        model.encoder.embed(np.tile(SOURCE[:1], (20, 1)), training=True),
-        model.decoder.embed(SOURCE, training=True),
+        model.encoder.lookup(np.tile(SOURCE[:1], (20, 1)), training=True),
+        model.decoder.lookup(SOURCE, training=True),
     ]
     masks += [layer(ones, training=True) for layer in (model.decoder.dropout, model.decoder.readout_dropout)]
     for dropped in (mask.numpy() == 0 for mask in masks):
@@ -153,3 +153,26 @@ def test_predict_takes_one_sentence_and_several():
     three = model.predict((np.repeat(source, 3, 0), np.repeat(target, 3, 0)), verbose=0)
     assert one.shape == (1, 2, 11)
     np.testing.assert_allclose(three, np.repeat(one, 3, 0), atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_saved_model_is_the_same_when_it_is_loaded(tmp_path, policy):
+    model = Seq2Seq(ModelConfig(**SIZES, attention="additive", encoder_layers=2), V, V + 4, dtype=policy)
+    model.compile("adam", loss=objective.Smoothed(0.2))
+    model.fit((SOURCE, TARGET), TARGET[:, ::-1], verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded((SOURCE, TARGET)), model((SOURCE, TARGET)))
+    assert loaded.dtype_policy.name == policy and loaded.loss.smoothing == 0.2
+    assert [weight.path for weight in loaded.weights] == [weight.path for weight in model.weights]
+    loaded.fit((SOURCE, TARGET), TARGET, verbose=0)
+
+
+def test_in_bfloat16_the_bias_of_a_piece_keeps_its_digits():
+    model = Seq2Seq(ModelConfig(**SIZES), V, dtype="mixed_bfloat16")
+    before = model((SOURCE, TARGET))  # op by op, outside any graph
+    assert before.dtype == tf.float32
+    model.decoder.bias.assign(np.full(V, 9.02, np.float32))
+    moved = tf.function(lambda: model((SOURCE, TARGET)))() - before
+    np.testing.assert_allclose(moved, 9.02, atol=1e-2)
+    assert abs(float(tf.reduce_mean(moved)) - 9.02) < 5e-3  # in bfloat16 it would be 9.0

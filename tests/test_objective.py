@@ -10,7 +10,8 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
-from seq2seq import objective  # noqa: E402
+from seq2seq import objective, optimizer, schedule  # noqa: E402
+from seq2seq.config import TrainingConfig  # noqa: E402
 
 
 def test_uniform_logits_cost_log_v_whatever_the_smoothing():
@@ -52,13 +53,24 @@ def test_loss_for_compile_is_the_mean_over_pieces():
     assert float(objective.Smoothed(0.1)(target, logits)) == pytest.approx(float(tf.reduce_sum(rows)) / 3)
 
 
+def test_the_loss_for_compile_is_written_down_and_read_again():
+    loss = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(objective.Smoothed(0.2)))
+    assert isinstance(loss, objective.Smoothed) and loss.smoothing == 0.2
+    assert loss.reduction == "sum_over_batch_size"  # of which Keras knows how to make one loss of several devices'
+
+
+def test_the_schedule_is_written_down_and_read_again():
+    made = optimizer.FusedAdam.from_config(optimizer.adam(TrainingConfig(), 100).get_config())
+    assert float(made.learning_rate) == pytest.approx(float(schedule.WarmUp(1e-3, 2e-5, warmup=25, total=100)(0)))
+
+
 def test_perplexity():
     assert objective.perplexity(10 * math.log(4), 10) == pytest.approx(4)
     assert objective.perplexity(1e9, 1) == math.inf
 
 
 def rate(decay: str, step: int) -> float:
-    return float(objective.WarmUp(1.0, 0.1, warmup=10, total=110, decay=decay)(step))
+    return float(schedule.WarmUp(1.0, 0.1, warmup=10, total=110, decay=decay)(step))
 
 
 def test_schedules_rise_together_and_fall_as_named():
@@ -95,19 +107,19 @@ def test_divergence_is_that_of_the_definition_and_so_is_its_slope():
 
 
 def test_a_plateau_is_so_many_epochs_without_a_better_one_after_the_warm_up():
-    assert objective.plateaus([], 2) == 0
-    assert objective.plateaus([5, 4, 3, 2], 1) == 0
-    assert objective.plateaus([5, 5, 5, 5, 5], 2) == 2
-    assert objective.plateaus([5, 6, 4, 6, 6], 2) == 1
-    assert objective.plateaus([5, 6, 7, 8], 1) == 3
-    assert objective.plateaus([5, 6, 7, 8], 1, warm=3) == 1
+    assert schedule.plateaus([], 2) == 0
+    assert schedule.plateaus([5, 4, 3, 2], 1) == 0
+    assert schedule.plateaus([5, 5, 5, 5, 5], 2) == 2
+    assert schedule.plateaus([5, 6, 4, 6, 6], 2) == 1
+    assert schedule.plateaus([5, 6, 7, 8], 1) == 3
+    assert schedule.plateaus([5, 6, 7, 8], 1, warm=3) == 1
 
 
 def test_the_schedule_of_plateaus_is_scaled_and_never_falls_below_the_end():
-    schedule = objective.WarmUp(1.0, 0.3, warmup=4, total=100, decay="plateau")
-    assert float(schedule(1)) == pytest.approx(0.5)
-    assert float(schedule(50)) == pytest.approx(1.0)
-    schedule.scale.assign(0.5)
-    assert float(schedule(50)) == pytest.approx(0.5)
-    schedule.scale.assign(0.25)
-    assert float(schedule(99)) == pytest.approx(0.3)
+    made = schedule.WarmUp(1.0, 0.3, warmup=4, total=100, decay="plateau")
+    assert float(made(1)) == pytest.approx(0.5)
+    assert float(made(50)) == pytest.approx(1.0)
+    made.scale.assign(0.5)
+    assert float(made(50)) == pytest.approx(0.5)
+    made.scale.assign(0.25)
+    assert float(made(99)) == pytest.approx(0.3)

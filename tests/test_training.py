@@ -210,6 +210,56 @@ def test_a_perplexity_far_above_its_best_stops_and_leaves_the_last_good_checkpoi
     assert checkpoint.load(tmp_path / training.LATEST)[1]["epoch"] == 3
 
 
+def test_epochs_without_a_telling_bleu_are_ranked_by_perplexity():
+    entries = [(0.4, 50.0), (0.1, 40.0), (0.9, 45.0), (2.0, 60.0), (2.0, 30.0)]
+    standing = training.Standing(history=[{"bleu": bleu, "valid_perplexity": each} for bleu, each in entries])
+    assert standing.best(9) == [5, 4, 2, 3, 1]
+
+
+def test_while_nothing_is_right_yet_patience_waits_for_the_perplexity(tmp_path, monkeypatch):
+    perplexities = [9.0, 8.0, 7.0, 6.0, 6.5, 6.6]
+    given = iter(perplexities)
+    monkeypatch.setattr(training, "valid_perplexity", lambda likelihood, pairs: next(given))
+    made = trainer(tmp_path, epochs=9, patience=2, bleu=[0.5, 0.1, 0.2, 0.3, 0.4, 0.0])
+    assert made.run(corpus(), corpus()).epoch == len(perplexities)
+
+
+class Callback(keras.callbacks.Callback):
+    """Asks for the end after its second epoch, and counts the ends."""
+
+    ends = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 1
+
+    def on_train_end(self, logs=None):
+        self.ends += 1
+
+
+def test_a_callback_may_end_the_training_and_hears_of_every_end(tmp_path):
+    told = Callback()
+    assert trainer(tmp_path / "asked", callbacks=[told], epochs=9).run(corpus(), corpus()).epoch == 2
+    assert told.ends == 1
+    with pytest.raises(Interrupted):
+        trainer(tmp_path / "stopped", callbacks=[told, Stop(1)]).run(corpus(), corpus())
+    assert told.ends == 2
+
+
+def test_the_norm_of_a_table_that_is_only_looked_up_counts_each_row_once():
+    keras.utils.set_random_seed(1)
+    rates = dict.fromkeys(("dropout", "embedding_dropout", "readout_dropout"), 0.0)
+    model, config = Seq2Seq(ModelConfig(embedding=5, units=8, tied=False, **rates), V, V), settings()
+    batch = batches.batch(corpus(7), np.arange(7))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(step.losses(model, batch, config)[0]) / float(np.count_nonzero(batch.target_out))
+    slopes = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
+    assert sum(isinstance(slope, tf.IndexedSlices) for slope in slopes) == 2
+    adam = optimizer.adam(config, 10)
+    adam.build(model.trainable_variables)
+    _, norm = step.step_function(model, adam, config)(*batch)
+    assert float(norm) == pytest.approx(float(tf.linalg.global_norm(list(map(tf.convert_to_tensor, slopes)))), rel=1e-5)
+
+
 def test_a_rise_while_the_learning_rate_still_rises_is_none():
     assert divergence.in_epoch([10.0, 31.0], warm=2) is None
     assert divergence.in_epoch([10.0, 31.0], warm=1)
@@ -266,8 +316,9 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkey
 
 def test_valid_perplexity_is_that_of_all_pairs_whatever_the_batches():
     model, pairs = network(), corpus(20)
-    together = training.valid_perplexity(model, pairs, 4000)
-    assert training.valid_perplexity(model, pairs, 10) == pytest.approx(together, rel=1e-5)
+    likelihood = step.likelihood_function(model)
+    together = training.valid_perplexity(likelihood, pairs, 4000)
+    assert training.valid_perplexity(likelihood, pairs, 10) == pytest.approx(together, rel=1e-5)
 
 
 def test_the_step_scales_by_tokens_not_by_padding():
@@ -326,7 +377,7 @@ def test_the_last_batches_of_an_epoch_are_a_step_though_they_are_few(tmp_path):
 
 
 def test_on_a_plateau_the_learning_rate_falls_and_a_resumed_run_goes_on_with_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "valid_perplexity", lambda model, pairs: next(given))
+    monkeypatch.setattr(training, "valid_perplexity", lambda likelihood, pairs: next(given))
     changes = {"schedule": "plateau", "epochs": 6, "learning_rate": 0.01, "final_learning_rate": 0.004}
     changes |= {"plateau_patience": 1, "plateau_factor": 0.5}
     pairs, seen = corpus(), [9.0, 9.5, 8.0, 8.0, 8.0, 7.0]

@@ -89,9 +89,18 @@ def test_the_card_is_of_the_first_engine_and_its_widest_beam(run, model):
 
 def test_the_log_says_rate_and_learning_rate(tmp_path):
     said = []
-    progress.Story(said.append, tmp_path / "log", list).on_epoch_end(0, ENTRY)
+    progress.Story(said.append, tmp_path / "log", list, list).on_epoch_end(0, ENTRY)
     assert said[0].endswith("1.0 minutes, 1,234 tokens/s, learning rate 0.001")
     assert (tmp_path / "log").read_text() == said[0] + "\n"
+
+
+def test_an_epoch_is_the_best_of_all_also_after_a_resumption(tmp_path):
+    said = []
+    history = [ENTRY | {"bleu": bleu} for bleu in (3.0, 30.0, 25.0, 31.0)]
+    story = progress.Story(said.append, tmp_path / "log", list, lambda: history)
+    for epoch in (2, 3):
+        story.on_epoch_end(epoch, history[epoch])
+    assert ["(best so far)" in line for line in said] == [False, True]
 
 
 def look() -> progress.Look:

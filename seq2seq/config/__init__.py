@@ -6,6 +6,7 @@ It reads and writes YAML; it does not know what any setting is used for beyond t
 from seq2seq.config.defaults import defaults, fine_tuning
 from seq2seq.config.reading import ConfigError, assignments, build, changes, dump, load
 from seq2seq.config.sections import (
+    DROPOUTS,
     Config,
     CorpusConfig,
     ModelConfig,
@@ -16,6 +17,7 @@ from seq2seq.config.sections import (
 )
 
 __all__ = [
+    "DROPOUTS",
     "Config",
     "ConfigError",
     "CorpusConfig",

@@ -67,12 +67,16 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     """Whether a unit is dropped for all steps of a sentence, instead of step by step; words are not affected."""
 
 
+DROPOUTS = ("embedding_dropout", "dropout", "readout_dropout", "word_dropout")
+"""The settings of a model that are rates of dropout."""
+
+
 class TrainingConfig(Section, frozen=True, kw_only=True):
     """The optimisation: Adam with warm-up and decay, early stopping on BLEU, an average of the best checkpoints."""
 
     epochs: Count = 24
     batch_tokens: Annotated[int, Meta(ge=16)] = 1200
-    """Target tokens a batch, padding included."""
+    """Tokens a batch on the longer of its two sides, padding included."""
     accumulate: Annotated[int, Meta(ge=1, le=1000)] = 1
     """Batches whose gradients are added up before a step: as one larger batch, in the memory of one."""
     max_tokens: Annotated[int, Meta(ge=4)] = 100

@@ -19,13 +19,7 @@ from seq2seq.model import Seq2Seq
 from seq2seq.pipeline.run import PipelineError, Run, replace
 
 KEPT = ("source_language", "target_language", "corpus.unicode", "tokenizer.", "model.")
-FREE = (
-    "model.dropout",
-    "model.embedding_dropout",
-    "model.readout_dropout",
-    "model.word_dropout",
-    "model.variational_dropout",
-)
+FREE = (*(f"model.{name}" for name in config.DROPOUTS), "model.variational_dropout")
 
 
 def load(path: Path, settings: Mapping[str, Any]) -> Bundle:

@@ -120,7 +120,7 @@ class Taught:
         """The settings of the student."""
         pairs = sum(_count(source) for source, _ in corpora)
         settings = self._settings()
-        for name in ("embedding_dropout", "dropout", "readout_dropout", "word_dropout"):
+        for name in config.DROPOUTS:
             settings["model"][name] = round(DROPOUT * settings["model"][name], 3)
         training = settings["training"]
         training["epochs"] = max(2, round(LONGER * training["epochs"] * _count(self._file("train", 0)) / pairs))

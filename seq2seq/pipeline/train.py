@@ -167,7 +167,7 @@ def _trainer(
 ) -> Trainer:
     shown = [
         progress.Bar(),
-        progress.Story(say, run.folder / "training.log", judge.samples),
+        progress.Story(say, run.folder / "training.log", judge.samples, watch.history),
         progress.TensorBoard(run.folder / "tensorboard", judge.looks),
         progress.Curve(run.folder / "curve.png", watch.history),
         watch,

@@ -22,7 +22,7 @@ from seq2seq.distribution import DistributionError
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder
 from seq2seq.pipeline.train import train
-from seq2seq.training import StopSignals
+from seq2seq.signals import StopSignals
 
 Say = Callable[[str], None]
 

@@ -5,7 +5,6 @@ Each is a Keras callback over the logs of the loop; none knows how training work
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -56,18 +55,22 @@ class Story(keras.callbacks.Callback):
         say: called with each line.
         path: the log file; lines are added to it.
         samples: called after each epoch; returns triples of source, translation and reference.
+        history: returns the entries of all epochs, those before a resumption too.
     """
 
     def __init__(
-        self, say: Callable[[str], None], path: Path, samples: Callable[[], Sequence[tuple[str, str, str]]]
+        self,
+        say: Callable[[str], None],
+        path: Path,
+        samples: Callable[[], Sequence[tuple[str, str, str]]],
+        history: Callable[[], Sequence[Logs]],
     ) -> None:
         super().__init__()
-        self._say, self._path, self._samples = say, path, samples
-        self._best = -math.inf
+        self._say, self._path, self._samples, self._history = say, path, samples, history
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
-        better, self._best = logs["bleu"] > self._best, max(self._best, logs["bleu"])
+        better = all(logs["bleu"] > entry["bleu"] for entry in self._history()[:epoch])
         lines = [
             f"epoch {epoch + 1:2d}: loss {logs['loss']:.3f}, valid perplexity {logs['valid_perplexity']:.2f}, "
             f"valid BLEU {logs['bleu']:.1f}{' (best so far)' if better else ''}, {logs['seconds'] / 60:.1f} minutes, "
