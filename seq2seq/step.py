@@ -113,6 +113,6 @@ def _gradients(model: Seq2Seq, batch: Batch, config: TrainingConfig) -> tuple[li
         total = tf.reduce_sum(loss) / tokens
     weights = [weight.value for weight in model.trainable_variables]
     sums = [tf.reduce_sum(loss), tf.reduce_sum(likelihood)]
-    gradients = map(tf.convert_to_tensor, tape.gradient(total, weights))  # a row that was looked up twice counts as one
-    *gradients, loss, likelihood = distribution.total([*gradients, *sums])
+    whole = map(tf.convert_to_tensor, tape.gradient(total, weights))  # a row that was looked up twice counts as one
+    *gradients, loss, likelihood = distribution.total([*whole, *sums])
     return gradients, tf.stack([loss, likelihood, tokens])

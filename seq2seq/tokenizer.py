@@ -39,7 +39,9 @@ class TokenizerError(ValueError):
         smallest: the smallest one that has a piece for each of its characters, where a smaller was asked for; else 0.
     """
 
-    largest = smallest = 0
+    def __init__(self, message: str, *, largest: int = 0, smallest: int = 0) -> None:
+        super().__init__(message)
+        self.largest, self.smallest = largest, smallest
 
 
 def train(
@@ -257,20 +259,18 @@ def _check_symbols(symbols: Sequence[str]) -> None:
 
 def _refusal(message: str, vocabulary: int) -> TokenizerError:
     """SentencePiece's complaint about a line of its own source, as one about the user's corpus."""
-    largest = smallest = 0
     if found := re.search(r"Please set it to a value <= (\d+)", message):
-        largest = int(found[1])
-        text = f"This corpus supports a vocabulary of at most {largest} pieces. Received: {vocabulary}"
-    elif found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
-        smallest = int(found[1])
-        text = f"The characters of this corpus need a vocabulary of at least {smallest} pieces. Received: {vocabulary}"
-    elif "sentences_.empty()" in message or "all_chars_count" in message:
-        text = f"A tokenizer needs a sentence to learn from, of at most {_LONGEST} bytes. Received: none"
-    else:
-        text = f"A tokenizer must be trainable with SentencePiece. Received: {message.rpartition(']')[2].strip() or message}"
-    error = TokenizerError(text)
-    error.largest, error.smallest = largest, smallest
-    return error
+        text = f"This corpus supports a vocabulary of at most {found[1]} pieces. Received: {vocabulary}"
+        return TokenizerError(text, largest=int(found[1]))
+    if found := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        text = f"The characters of this corpus need a vocabulary of at least {found[1]} pieces. Received: {vocabulary}"
+        return TokenizerError(text, smallest=int(found[1]))
+    if "sentences_.empty()" in message or "all_chars_count" in message:
+        return TokenizerError(
+            f"A tokenizer needs a sentence to learn from, of at most {_LONGEST} bytes. Received: none"
+        )
+    reason = message.rpartition("]")[2].strip() or message
+    return TokenizerError(f"A tokenizer must be trainable with SentencePiece. Received: {reason}")
 
 
 @functools.cache

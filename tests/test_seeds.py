@@ -37,7 +37,7 @@ def trained(monkeypatch) -> list:
         resolved = config.build(config.load(run.config))
         assert resolved.training.seed == settings["training"]["seed"]
         if "stop" in rest["provenance"]:
-            raise pipeline.Interrupted("stopped")
+            raise pipeline.Interrupted("stopped in seed-1")
         scores = [score("test", 5, 30.0 + resolved.training.seed)]
         return bundle.write(run.model, config=resolved, files={"a": b"1"}, provenance={}, scores=scores)
 

@@ -50,7 +50,8 @@ ROWS = {
     "precision": "",
     "distribution": "batches signals",
     "step": "batches guidance config model objective optimizer distribution",
-    "training": "allocation config batches model objective schedule signals optimizer checkpoint divergence distribution step",
+    "training": "allocation config batches model objective schedule signals optimizer checkpoint divergence "
+    "distribution step",
     "preflight": "batches config model optimizer precision step checkpoint",
     "bundle": "config calibration",
     "card": "config bundle calibration",

@@ -84,9 +84,13 @@ def _count(source: Path, target: Path | None) -> int:
     """How many lines there are, all of them readable and as many on either side, before hours of work."""
     counts = []
     for path in filter(None, (source, target)):
-        lines = streams.Lines(path)
-        counts.append(sum(1 for _ in lines))
+        lines, filled = streams.Lines(path), 0
+        for line in lines:
+            filled += bool(line.strip())
         lines.check()
+        if not filled:
+            raise DataError(f"Text to distill must hold at least one sentence. Received: {path}, which is empty")
+        counts.append(lines.count)
     if len(set(counts)) > 1:
         raise DataError(
             "Source and target must have the same number of lines. "

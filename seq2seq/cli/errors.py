@@ -63,7 +63,7 @@ def explain(error: BaseException) -> tuple[int, str]:
             return CODES[kind.__name__], str(error)
     if isinstance(error, ImportError):
         return _missing(error)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
         return FAILED, "there is not enough memory for this"
     if isinstance(error, OSError) and error.strerror:
         return FAILED, error.strerror + "".join(f": {name}" for name in (error.filename, error.filename2) if name)

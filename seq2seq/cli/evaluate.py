@@ -5,6 +5,7 @@ It knows how a score card is laid out; the metrics and the significance test are
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from pathlib import Path
@@ -52,19 +53,21 @@ def evaluate(
     """Score a model on a test set. BLEU, chrF and TER with their signatures, speed, and which engine it was."""
     given = locals()
     flags, terms = shell.search_flags(given), shell.terms(given)
+    streams.refuse_to_overwrite(output, source, reference, glossary)
     sources, references = pairs(source, reference)
     import sacrebleu  # noqa: F401 - before the work: where it is missing, that must not cost a test set's time
 
     from seq2seq import evaluation
 
-    card, hypotheses = _card(model, sources, references, shell.load(model, engine, threads), (flags, terms))
-    if output is not None:
-        with streams.output(output) as out:
-            for text in hypotheses:
+    first, *second = [(each, shell.load(each, engine, threads)) for each in (model, against) if each is not None]
+    with contextlib.ExitStack() as stack:  # opened before the work, or the scores would be lost with the file
+        out = stack.enter_context(streams.output(output)) if output else None
+        card, hypotheses = _card(*first, sources, references, (flags, terms))
+        for text in hypotheses:
+            if out:
                 streams.write(out, text)
-    if against is not None:
-        other, others = _card(against, sources, references, shell.load(against, engine, threads), (flags, terms))
-        card["against"] = other
+    for other in second:
+        card["against"], others = _card(*other, sources, references, (flags, terms))
         card["bootstrap"] = evaluation.bootstrap(hypotheses, others, references)
     shell.show(card if as_json else _text(card), as_json=as_json)
     if minimum_bleu is not None and card["bleu"] < minimum_bleu:
@@ -74,13 +77,14 @@ def evaluate(
 def pairs(source: Path, reference: Path) -> tuple[list[str], list[str]]:
     """A test set: sentences and their translations, as many of one as of the other."""
     sources, references = streams.read_pairs(source, reference, "reference")
-    if not any(text.strip() for text in references):
-        raise DataError(f"A test set must hold at least one sentence. Received: {reference}, which is empty")
+    for path, texts in ((source, sources), (reference, references)):
+        if not any(text.strip() for text in texts):
+            raise DataError(f"A test set must hold at least one sentence. Received: {path}, which is empty")
     return sources, references
 
 
 def _card(
-    model: Path, sources: list[str], references: list[str], translator: Translator, wanted: tuple[dict[str, Any], Terms]
+    model: Path, translator: Translator, sources: list[str], references: list[str], wanted: tuple[dict[str, Any], Terms]
 ) -> tuple[dict[str, Any], list[str]]:
     from seq2seq import evaluation
 

@@ -72,6 +72,7 @@ def explain(
     """Look inside while it translates. A sentence in, a JSON object out; docs/explanation.md describes it."""
     given = locals()
     flags, terms = shell.search_flags(given), _attending(shell.terms(given), given)
+    streams.refuse_to_overwrite(output, source)
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads)
     if saliency:

@@ -40,6 +40,7 @@ def score(
 ) -> None:
     """Score given translations, as translate --scores does its own. A line a pair; each is one sentence, not split."""
     flags = shell.search_flags(locals())
+    streams.refuse_to_overwrite(output, source, target)
     pairs = list(zip(*streams.read_pairs(source, target, "target"), strict=True))
     translator = shell.load(model, engine, threads)
     search = shell.search_config(translator, flags)

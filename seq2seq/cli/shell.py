@@ -206,8 +206,9 @@ def languages(given: tuple[str | None, str | None], source: Path, target: Path |
     try:
         told = corpus.languages_from(source, target)
     except corpus.CorpusError as error:
-        if str(source) != "-" and not source.exists():
-            raise
+        corpus.refuse_missing((source, target))
+        if target is None and str(source) != "-":
+            corpus.check_pairs(source)
         raise UsageError(f"--source-lang and --target-lang must be given here. {error}") from None
     return given[0] or told[0], given[1] or told[1]
 

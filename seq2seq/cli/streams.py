@@ -132,6 +132,17 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False, default=str)
 
 
+def refuse_to_overwrite(path: Path | None, *reads: Path | None) -> None:
+    """Makes sure, before any work, that an output is none of the files that are read.
+
+    Raises:
+        UsageError: it is one.
+    """
+    for each in reads:
+        if path is not None and each is not None and path.is_file() and each.is_file() and path.samefile(each):
+            raise UsageError(f"The output must be another file than those that are read. Received: {path}")
+
+
 @contextlib.contextmanager
 def output(path: Path | None) -> Iterator[BinaryIO]:
     """Standard output, or a file that gets its name when it is whole.

@@ -102,6 +102,8 @@ def train(
     shell.import_tensorflow()
     from seq2seq import config, pipeline
 
+    if resume and output.is_dir():
+        pipeline.check_kind(output, "--teachers" if teachers else "--seeds" if numbers else "")
     first = output / f"seed-{numbers[0]}" if numbers else output
     if teachers:
         first = output / "teachers" / f"seed-{config.build(settings).training.seed}"

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import yaml
@@ -22,7 +22,32 @@ NO_YAML = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, Recursi
 
 
 class ConfigError(ValueError):
-    """A setting is unknown or outside its range."""
+    """A setting is unknown or outside its range.
+
+    Attributes:
+        setting: its name, where it is one alone.
+    """
+
+    def __init__(self, message: str, setting: str = "") -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as version 1.2 has it: 1e-3 is a number, and `no` a language."""
+
+
+_BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in known if tag not in (_BOOL, _FLOAT)]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver(_BOOL, re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF"))
+Loader.add_implicit_resolver(
+    _FLOAT,
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"),
+    list("-+.0123456789"),
+)
 
 
 def build(*layers: dict[str, Any]) -> Config:
@@ -38,7 +63,7 @@ def build(*layers: dict[str, Any]) -> Config:
     try:
         made = msgspec.convert(merged, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(_sentence(str(error), merged)) from None
+        raise _refusal(str(error), merged) from None
     _refuse_infinite(_flat(msgspec.to_builtins(made)))
     return made
 
@@ -50,7 +75,7 @@ def load(path: str | Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"A configuration must be a readable text file. Received: {path} ({error})") from None
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader)  # a SafeLoader
     except NO_YAML as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
@@ -61,7 +86,11 @@ def load(path: str | Path) -> dict[str, Any]:
         raise ConfigError(
             f"A configuration must be a mapping of sections. Received: {path}, a {type(content).__name__}"
         )
-    _refuse_unknown(content, Config)
+    try:
+        build(content)
+    except ConfigError as error:
+        if error.setting:  # others may be right with what is said elsewhere
+            raise ConfigError(f"{error}, in {path}, line {_line(text, error.setting)}", error.setting) from None
     return content
 
 
@@ -73,11 +102,9 @@ def assignments(pairs: Iterable[str]) -> dict[str, Any]:
         if not equals or not name:
             raise ConfigError(f"An assignment must look like section.key=value. Received: {pair!r}")
         try:
-            parsed = yaml.safe_load(value)
+            parsed = yaml.load(value, Loader)  # a SafeLoader
         except NO_YAML:
             parsed = value
-        if isinstance(parsed, str):
-            parsed = _number(parsed)
         for key in reversed(name.split(".")):
             parsed = {key: parsed}
         _merge(settings, parsed)
@@ -107,12 +134,14 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _number(text: str) -> str | float:
-    """YAML 1.1 reads 1e-3 as text; a setting never means it so."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _line(text: str, name: str) -> int:
+    """Where a YAML text says a setting, or what is nearest above it."""
+    node, line = yaml.compose(text, Loader), 1
+    for part in name.split("."):
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key.value == part:
+                node, line = value, key.start_mark.line + 1
+    return line
 
 
 def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
@@ -123,35 +152,58 @@ def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
             into[key] = dict(value) if isinstance(value, dict) else value
 
 
+def _fields(section: Any) -> dict[str, Any]:
+    """The settings of a section and their types; of what is none, nothing."""
+    is_section = isinstance(section, type) and issubclass(section, Section)
+    return {field.name: field.type for field in msgspec.structs.fields(section)} if is_section else {}
+
+
 def _refuse_infinite(settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{name} must be a finite number. Received: {value}")
+            raise ConfigError(f"{name} must be a finite number. Received: {value}", name)
 
 
 def _refuse_unknown(settings: dict[str, Any], section: type[Section], prefix: str = "") -> None:
-    fields = {field.name: field.type for field in msgspec.structs.fields(section)}
+    fields = _fields(section)
     for key, value in settings.items():
+        name = f"{prefix}{key}"
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
             shown = str(key) if str(key).isprintable() else repr(key)
-            raise ConfigError(
-                f"A setting must be one we know; the nearest is {prefix}{near[0]}. Received: {prefix}{shown}"
-            )
-        kind = fields[key]
-        if isinstance(kind, type) and issubclass(kind, Section):
+            near = _near(str(key), prefix, fields)
+            raise ConfigError(f"A setting must be one we know{near}. Received: {prefix}{shown}", name)
+        if _fields(fields[key]):
             if not isinstance(value, dict):
-                raise ConfigError(f"{prefix}{key} must be a section of settings. Received: {value!r}")
-            _refuse_unknown(value, kind, f"{prefix}{key}.")
+                raise ConfigError(f"{name} must be a section of settings. Received: {value!r}", name)
+            _refuse_unknown(value, fields[key], f"{name}.")
 
 
-def _sentence(message: str, settings: Any) -> str:
+def _near(key: str, prefix: str, beside: Iterable[str]) -> str:
+    """What may be meant: the same name elsewhere, a similar one here, a similar one elsewhere, or any one here."""
+    every = {name.rpartition(".")[2]: name for name in reversed(_flat(msgspec.to_builtins(Config())))}
+    if key in every:
+        return f"; it is {every[key]}"
+    if found := difflib.get_close_matches(key, beside, n=1):
+        return f"; the nearest is {prefix}{found[0]}"
+    if found := difflib.get_close_matches(key, every, n=1):
+        return f"; the nearest is {every[found[0]]}"
+    return f": {', '.join(f'{prefix}{name}' for name in beside)}"
+
+
+def _refusal(message: str, settings: Any) -> ConfigError:
     """msgspec's "Expected `int` >= 1 - at `$.model.units`" in our form, with the value that was given."""
     problem, _, place = message.partition(" - at ")
     if not problem.startswith(("Expected", "Invalid enum value")):
-        return problem
+        return ConfigError(problem)
     path = re.findall(r"\w+", place)
+    kind: Any = Config
     for key in path:
         settings = settings.get(key) if isinstance(settings, dict) else settings
+        kind = _fields(kind).get(key)
     expected = problem.split(", got")[0].removeprefix("Expected ").replace("`", "")
-    return f"{'.'.join(path)} must be {expected}. Received: {settings!r}"
+    if choices := [each for each in get_args(kind) if isinstance(each, str)]:
+        expected = f"{', '.join(choices[:-1])} or {choices[-1]}"
+    name = ".".join(path)
+    return ConfigError(
+        f"{name} must be {'true or false' if expected == 'bool' else expected}. Received: {settings!r}", name
+    )

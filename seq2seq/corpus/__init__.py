@@ -9,14 +9,16 @@ It owns what happens to a corpus before a tokenizer sees it; it knows no tokens,
 
 from seq2seq.corpus.cleaning import Cleaning
 from seq2seq.corpus.errors import CorpusError, OutputError
-from seq2seq.corpus.preparation import ALIGNMENT, Mixture, Prepared, prepare
-from seq2seq.corpus.reading import languages_from, read
+from seq2seq.corpus.preparation import ALIGNMENT, REPORT, Mixture, Prepared, prepare
+from seq2seq.corpus.reading import check_pairs, languages_from, read
 from seq2seq.corpus.report import Example, Finding, Report
 from seq2seq.corpus.split import Holdout
+from seq2seq.corpus.streams import refuse_missing
 from seq2seq.corpus.text import normalise
 
 __all__ = [
     "ALIGNMENT",
+    "REPORT",
     "Cleaning",
     "CorpusError",
     "Example",
@@ -26,8 +28,10 @@ __all__ = [
     "OutputError",
     "Prepared",
     "Report",
+    "check_pairs",
     "languages_from",
     "normalise",
     "prepare",
     "read",
+    "refuse_missing",
 ]

@@ -33,8 +33,9 @@ class Output:
 
     def __enter__(self) -> Output:
         self._made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        self._killed = self.workplace.exists()
         try:
-            if self.workplace.exists():
+            if self._killed:
                 shutil.rmtree(self.workplace)
             self.workplace.mkdir(parents=True)
         except OSError as error:
@@ -53,12 +54,19 @@ class Output:
             raise self._refusal(error) from None
 
     def refuse_to_overwrite(self, names: Iterable[str], inputs: Iterable[str | Path | None]) -> None:
-        """Makes sure that no file to be written is one that is read.
+        """Makes sure that no file to be written is one that is read, or somebody's own.
+
+        The last name is that of the file which says that the others were written here before; a run that was killed
+        leaves its workplace instead.
 
         Raises:
             OutputError: one is.
         """
-        taken = [self.folder / name for name in names]
+        *taken, sign = [self.folder / name for name in names]
+        for path in taken:
+            if path.exists() and not sign.exists() and not self._killed:
+                must = "The output folder must be new, or that of an earlier preparation"
+                raise OutputError(f"{must}. Received: {path}, which would be replaced")
         for given in inputs:
             for path in taken:
                 if given is not None and path.exists() and Path(given).exists() and path.samefile(given):

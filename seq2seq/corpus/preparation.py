@@ -125,7 +125,7 @@ def prepare(
     }
     names["train"] += (ALIGNMENT,) if mixture.alignments else ()
     with Output(output) as folder:
-        folder.refuse_to_overwrite([name for pair in names.values() for name in pair], inputs)
+        folder.refuse_to_overwrite([*(name for pair in names.values() for name in pair), REPORT], inputs)
         with Store(folder.workplace / "corpus", ["align"] if mixture.alignments else []) as store:
             ends: list[int] = []
             found = _all_blocks(mixture, languages, store, ends)

@@ -74,6 +74,16 @@ def blocks(
             yield block
 
 
+def check_pairs(source: str | Path) -> None:
+    """Makes sure that a file that is given alone holds both sides.
+
+    Raises:
+        CorpusError: it is text, or cannot be read.
+    """
+    with Stream(source) as stream:
+        _format(stream, source)
+
+
 def languages_from(source: str | Path, target: str | Path | None = None) -> tuple[str, str]:
     """The two languages that the names of the files tell, or a TMX itself.
 
@@ -142,7 +152,8 @@ def _format(stream: Stream, path: str | Path) -> str:
         return "JSONL"
     if not head or b"\t" in head.partition(b"\n")[0]:
         return "TSV"
-    raise CorpusError(f"One file of pairs must be TSV, CSV, JSONL or TMX. Received: {stream.name}:1")
+    must = "One file alone must be pairs, as TSV, CSV, JSONL or TMX; text needs a second file, with its translations"
+    raise CorpusError(f"{must}. Received: {stream.name}:1")
 
 
 def _packing(path: str | Path) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from seq2seq.pipeline.budget import Before, Budget
 from seq2seq.pipeline.plan import plan
-from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
+from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run, check_kind
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.teachers import train_with_teachers
 from seq2seq.pipeline.train import train
@@ -21,6 +21,7 @@ __all__ = [
     "PipelineError",
     "Run",
     "Workers",
+    "check_kind",
     "plan",
     "train",
     "train_on_ray",

@@ -5,8 +5,6 @@ It owns weights and which rows an epoch has for them; it does not know text or b
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from seq2seq.config import Config
@@ -27,7 +25,7 @@ def weights(run: Run, resolved: Config) -> np.ndarray | None:
     """The weight of each line of the training text; None where no corpus has one."""
     if not resolved.corpus.weights:
         return None
-    counts = json.loads((run.data / "report.json").read_text(encoding="utf-8"))["corpora"]
+    counts = run.report["corpora"]
     return np.repeat(resolved.corpus.weights, counts)
 
 

@@ -5,7 +5,6 @@ It owns what is shown and the arithmetic of memory; it does not know how a step 
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ def plan(files: Files, *, settings: Mapping[str, Any], budget: Budget | None = N
         cost = measure(run, resolved)
         model = material.network(resolved, sides)
         return Plan(
-            report=json.loads((run.data / "report.json").read_text(encoding="utf-8")),
+            report=run.report,
             tokenizers=_sizes(run, resolved, sides),
             fitting=(len(pairs), int(pairs.target.lengths.sum())),
             parameters=parameters(model),

@@ -5,12 +5,15 @@ It owns names and whole-or-absent writing; it does not know how anything is made
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from seq2seq import bundle
+from seq2seq import bundle, corpus
 from seq2seq.config import Config
 
 
@@ -20,6 +23,20 @@ class PipelineError(ValueError):
 
 class Interrupted(Exception):
     """Someone stopped the run; the message says how to continue it."""
+
+
+def stopped(folder: Path) -> Interrupted:
+    """What a run in this folder raises where it was stopped."""
+    return Interrupted(f"stopped; everything is saved. Continue with the same command and --resume, in {folder}")
+
+
+@contextlib.contextmanager
+def parts_of(folder: Path) -> Iterator[None]:
+    """While entered, a run that is stopped is a part of the one in this folder, which is what goes on."""
+    try:
+        yield
+    except Interrupted:
+        raise stopped(folder) from None
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,12 @@ class Run:
     def model(self) -> Path:
         return self.folder / "model"
 
+    @property
+    def report(self) -> dict[str, Any]:
+        """What was found in the text, as `corpus.Report` holds it; empty where none was prepared yet."""
+        path = self.data / corpus.REPORT
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
     def sides(self, resolved: Config) -> tuple[str, str]:
         """The tokenizer files of the source and the target."""
         if resolved.tokenizer.joint:
@@ -97,8 +120,31 @@ def check_folder(folder: Path, resume: bool) -> None:
     """
     if resume and not folder.is_dir():
         raise PipelineError(f"There must be a run to resume; leave --resume out to start one. Received: {folder}")
+    if resume and any(folder.iterdir()) and not (Run(folder).data.exists() or _begun(folder)):
+        raise PipelineError(f"There must be a run to resume. Received: {folder}, where there is none")
     if not resume and folder.exists() and any(folder.iterdir()):
         raise PipelineError(f"A new run needs a new folder, or --resume to go on with the old one. Received: {folder}")
+
+
+def check_kind(folder: Path, flag: str) -> None:
+    """Refuses to go on with a run of one kind as with one of another, which would be a new run in its midst.
+
+    Arguments:
+        flag: "--seeds", "--teachers", or neither.
+
+    Raises:
+        PipelineError: it was begun in another way.
+    """
+    begun = _begun(folder)
+    if flag != begun and (begun or Run(folder).config.exists()):
+        how = f"with {begun}" if begun else f"without {flag}"
+        raise PipelineError(f"A run must be resumed as it was begun, {how}. Received: {folder}")
+
+
+def _begun(folder: Path) -> str:
+    if (folder / "teachers").is_dir():
+        return "--teachers"
+    return "--seeds" if any(folder.glob("seed-*")) else ""
 
 
 def sweep(run: Run) -> None:

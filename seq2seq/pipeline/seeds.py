@@ -18,7 +18,7 @@ import msgspec
 from seq2seq import bundle, config
 from seq2seq.bundle import Bundle
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, Run, check_folder, replace
+from seq2seq.pipeline.run import Files, Run, check_folder, parts_of, replace
 from seq2seq.pipeline.train import train
 
 
@@ -59,7 +59,8 @@ def train_seeds(
         say(f"seed {seed}")
         own = {**settings, "training": {**settings.get("training", {}), "seed": seed}}
         going = run.folder.exists()
-        made = train(files, run.folder, settings=own, provenance=provenance, resume=going, before=before, say=say)
+        with parts_of(output):
+            made = train(files, run.folder, settings=own, provenance=provenance, resume=going, before=before, say=say)
         if made:
             models.append(made)
         keras.backend.clear_session()

@@ -14,7 +14,7 @@ import msgspec
 from seq2seq import bundle, config, distillation, release
 from seq2seq.bundle import Bundle
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, Run, check_folder, replace
+from seq2seq.pipeline.run import Files, Run, check_folder, check_kind, parts_of, replace
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.train import train
 from seq2seq.translator import Translator
@@ -70,24 +70,26 @@ def train_with_teachers(
     Beyer et al. 2022, "Knowledge distillation: a good teacher is patient and consistent".
     """
     check_folder(output, resume)
-    seed = config.build(dict(settings)).training.seed
-    training = {name: value for name, value in settings.get("training", {}).items() if name != "seed"}
-    models = train_seeds(
-        files,
-        output / "teachers",
-        range(seed, seed + teachers),
-        settings={**settings, "training": training},
-        resume=(output / "teachers").exists(),
-        before=before,
-        say=say,
-    )
-    taught = Taught(Run(output / "teachers" / f"seed-{seed}"))
-    say("a network that translates back")
-    back = _trained(taught.back(), output / "back", taught.mirrored(), say)
-    text = Text(output / "text", taught, say)
-    corpora = text.translated(_together(models, output / "ensemble", say), text.drawn(back))
-    say("the student")
-    return _trained(taught.student(corpora), output, taught.studied(corpora), say, provenance)
+    check_kind(output, "--teachers")
+    with parts_of(output):
+        seed = config.build(dict(settings)).training.seed
+        training = {name: value for name, value in settings.get("training", {}).items() if name != "seed"}
+        models = train_seeds(
+            files,
+            output / "teachers",
+            range(seed, seed + teachers),
+            settings={**settings, "training": training},
+            resume=(output / "teachers").exists(),
+            before=before,
+            say=say,
+        )
+        taught = Taught(Run(output / "teachers" / f"seed-{seed}"))
+        say("a network that translates back")
+        back = _trained(taught.back(), output / "back", taught.mirrored(), say)
+        text = Text(output / "text", taught, say)
+        corpora = text.translated(_together(models, output / "ensemble", say), text.drawn(back))
+        say("the student")
+        return _trained(taught.student(corpora), output, taught.studied(corpora), say, provenance)
 
 
 class Taught:

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import msgspec
 import numpy as np
+import tensorflow as tf
 
 import seq2seq
 from seq2seq import allocation, config, distribution, inference, preflight, progress, release, training
@@ -27,10 +28,9 @@ from seq2seq.pipeline import material, parent
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
-from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run, check_folder, sweep
+from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, stopped, sweep
 from seq2seq.pipeline.start import start
 from seq2seq.pipeline.watching import Watch
-from seq2seq.preflight import PreflightError
 from seq2seq.training import Trainer
 
 Say = Callable[[str], None]
@@ -81,6 +81,7 @@ def train(
     devices.wait(run.config)
     resolved = config.build(config.load(run.config))
     _keep_settings(resolved, settings)
+    _keep_text(run, files)
     tokenizers = material.tokenizers(run, resolved)
     pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
     allocation.keep_large_blocks()  # not sooner, or what reading the text took would be kept too
@@ -98,9 +99,7 @@ def train(
     try:
         standing = trainer.run(resample(0) if resample and resolved.corpus.weights else pairs, valid, resume=resume)
     except training.Interrupted:
-        raise Interrupted(
-            f"stopped; everything is saved. Continue with the same command and --resume, in {output}"
-        ) from None
+        raise stopped(output) from None
     if not devices.chief:
         return None
     arrays, chosen = _best(trainer, judge, resolved)
@@ -124,7 +123,7 @@ def _left_as_it_was(run: Run, resume: bool) -> Iterator[None]:
     """While entered, a refusal takes with it what a new run wrote, so that other settings can have its folder."""
     try:
         yield
-    except (PipelineError, PreflightError):
+    except (ValueError, OSError, MemoryError, tf.errors.ResourceExhaustedError):
         if not resume:
             shutil.rmtree(run.folder, ignore_errors=True)
         raise
@@ -137,6 +136,15 @@ def _keep_settings(resolved: Config, settings: Mapping[str, Any]) -> None:
         raise PipelineError(
             f"A resumed run keeps its settings; other ones need a new folder. Received: {', '.join(changed)}"
         )
+
+
+def _keep_text(run: Run, files: Files) -> None:
+    """Refuses other text than the run was started with: what is read once is not read again."""
+    given = [path.name for path in (files.source, files.target) if path and str(path) != "-"]
+    begun = [Path(name).name for name in run.report.get("files", given)]
+    if given and not files.more and given != begun:
+        names = f"{' and '.join(given)}, begun with {' and '.join(begun)}"
+        raise PipelineError(f"A resumed run keeps its text; other text needs a new folder. Received: {names}")
 
 
 def _describe(resolved: Config, model: Seq2Seq, pairs: Pairs, say: Say) -> None:

@@ -85,13 +85,12 @@ class Watch(keras.callbacks.Callback):
         return f"{state}: {len(history)} of at most {most} epochs, {minutes:.1f} minutes"
 
     def _write(self, state: str, cards: Sequence[report.Card] = ()) -> None:
-        path = self._run.data / "report.json"
         contents = Contents(
             title=f"{self._run.folder.name}: {self._resolved.source_language} to {self._resolved.target_language}",
             state=state,
             history=self.history(),
             samples=self._samples,
-            corpus=json.loads(path.read_text(encoding="utf-8")) if path.exists() else {},
+            corpus=self._run.report,
             parameters=self._parameters,
             configuration=config.dump(self._resolved),
             cards=cards,
