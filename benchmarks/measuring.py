@@ -144,19 +144,15 @@ def memory() -> dict[str, float]:
 
 def machine() -> dict[str, Any]:
     """What the figures were taken on."""
+    from seq2seq import precision
+
     packages = ("tensorflow", "keras", "ai-edge-litert", "numpy")
-    model = next((line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")), "")
     return {
-        "processor": model or platform.processor() or platform.machine(),
+        "processor": precision.processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in packages},
     }
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def read_lines(source: Path, count: int) -> list[str]:

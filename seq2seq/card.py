@@ -73,7 +73,7 @@ _PARENT = " It went on from the weights of {name} (licence: {licence}; digest of
 
 _BEFORE = "\n\nThe model that it went on from was trained on: {data}"
 
-_RECIPE = "Trained for {epochs} epochs in {minutes:.0f} minutes on {machine}; {averaged}."
+_RECIPE = "Trained for {epochs} epochs in {minutes:.0f} minutes on {machine}{numbers}; {averaged}."
 
 _SCORED = ("engine", "beam", "BLEU", "chrF")
 _SIZES = ("embedding", "units", "encoder_layers", "decoder_layers", "attention")
@@ -191,5 +191,6 @@ def _signatures(scores: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _recipe(config: Config, provenance: Mapping[str, Any]) -> str:
-    made = _RECIPE.format(**provenance) + "\n\n" if "epochs" in provenance else ""
+    numbers = f", in {provenance['precision']}" if "precision" in provenance else ""
+    made = _RECIPE.format(**provenance, numbers=numbers) + "\n\n" if "epochs" in provenance else ""
     return f"{made}```yaml\n{dump(config)}```\n"

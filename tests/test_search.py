@@ -11,6 +11,7 @@ tf = pytest.importorskip("tensorflow")
 
 from seq2seq import search  # noqa: E402
 from seq2seq.search import BOS, EOS, PAD, Options, Step  # noqa: E402
+from seq2seq.search import constraints as rules  # noqa: E402
 
 V, S = 6, 3
 FREE = (EOS, 4, 5)
@@ -280,6 +281,34 @@ class TestConstraints:
         assert {(4, 5), (5, 5)} <= set(itertools.pairwise(words))
         plain = find(table, options(beam=12, limit=(9,), constraints=demands(1)))
         assert found.log_probs[0, 0] <= plain.log_probs[0, 0] + 1e-4
+
+    def test_a_phrase_that_begins_with_itself_is_seen(self):
+        wanted = demands(1, prefix=(5, 5, 5, 4), required=[(5, 5, 4)])
+        found = find(random_model(1, rows=1), options(beam=6, limit=(9,), constraints=wanted))
+        assert said(found, 0)[:4] == (5, 5, 5, 4) and found.finished[0, 0] == 1
+        free = find(random_model(1, rows=1), options(beam=6, limit=(9,), constraints=demands(1, prefix=(5, 5, 5, 4))))
+        assert said(found, 0) == said(free, 0)  # it need not be said once more
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_what_is_met_is_the_longest_beginning_that_was_just_said(self, seed):
+        draw = np.random.default_rng(seed)
+        phrases = [(4, 4, 5), (5, 4, 5, 4, 4), (4,)]
+        wanted = demands(2, required=phrases)
+        rows = tf.constant([0, 0, 1])
+        past = rules.first(wanted, tf.constant(12), rows)
+        spoken = np.zeros((3, 0), np.int64)
+        for _ in range(12):
+            met = rules.after(past, tf.constant([[4, 5]] * 3), rows, wanted).numpy()
+            for place, piece in itertools.product(range(3), (4, 5)):
+                words = (*spoken[place], piece)
+                for number, phrase in enumerate(phrases):
+                    ends = [n for n in range(len(phrase) + 1) if words[len(words) - n :] == phrase[:n]]
+                    done = any(words[at : at + len(phrase)] == phrase for at in range(len(words)))
+                    assert met[place, piece - 4, number] == (len(phrase) if done else max(ends))
+            chosen = draw.integers(4, 6, 3)
+            spoken = np.concatenate([spoken, chosen[:, None]], axis=1)
+            said_now = tf.concat([past.said[:, 1:], tf.constant(chosen[:, None], tf.int32)], axis=1)
+            past = rules.Past(said_now, tf.constant(met[np.arange(3), chosen - 4]))
 
     def test_a_narrow_beam_meets_what_is_improbable(self):
         table = np.full((1, V, V), -3.0, np.float32)

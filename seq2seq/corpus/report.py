@@ -10,6 +10,8 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
+from seq2seq.corpus.blocks import MALFORMED
+
 WIDTH = 120
 _TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # marks that would turn the rest of the line
 
@@ -133,6 +135,9 @@ class Report:
         for file, numbers in self.undecodable.items():
             more = ", ..." if len(numbers) > 10 else ""
             lines.append(f"  not UTF-8 in {file}, lines {', '.join(f'{n:,}' for n in numbers[:10])}{more}")
+        if examples := self.drop_examples.get(MALFORMED):
+            more = ", ..." if self.dropped[MALFORMED] > len(examples) else ""
+            lines.append(f"  {MALFORMED}, lines {', '.join(f'{example.line:,}' for example in examples)}{more}")
         for name, counts in self.held_out.items():
             lines.append(f"  {name} was given: {counts['read']:,} pairs read, {counts['kept']:,} kept")
         return lines

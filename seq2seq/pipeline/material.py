@@ -52,7 +52,8 @@ def first_epoch(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say
     """The pairs of the first epoch and those to validate on, split as usual: what a training's cost depends on."""
     kept, valid, chosen = plain(run, resolved, sides, say)
     weights = mixture.weights(run, resolved)
-    return (kept if weights is None else kept.take(mixture.rows(weights[chosen], resolved.training.seed))), valid
+    seed = batches.epoch_seed(resolved.training.seed, 0)
+    return (kept if weights is None else kept.take(mixture.rows(weights[chosen], seed))), valid
 
 
 def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, np.ndarray]:

@@ -60,18 +60,22 @@ def measure(run: Run, resolved: Config, *, clock: Clock = time.perf_counter) -> 
         raise PipelineError("There must be pairs to train on; look at training.max_tokens. Received: none")
     test = len(run.pair("test", resolved)[0])
     allocation.keep_large_blocks()  # as in training
-    keras.utils.set_random_seed(resolved.training.seed)
-    model = material.network(resolved, sides)
-    try:
+
+    def measured() -> tuple[Pace, float]:
+        """Steps, and seconds a sentence of validation, of a network of its own."""
+        keras.utils.set_random_seed(resolved.training.seed)
+        model = material.network(resolved, sides)
         steps = pace(model, pairs, resolved, clock=clock)
         judge = Judge(run, resolved, sides[1], valid.keep(np.arange(len(valid)) < SENTENCES))
         judge(model)
         begun = clock()
         judge(model)
-        sentence = (clock() - begun) / max(1, min(SENTENCES, len(valid)))
+        return steps, (clock() - begun) / max(1, min(SENTENCES, len(valid)))
+
+    try:
+        steps, sentence = measured()
     finally:
-        del model
-        gc.collect()
+        gc.collect()  # networks hold themselves in circles, and the next one wants the memory
     validated = min(VALIDATED, len(valid)) * sentence * SHORTER
     scored = ENGINES * (len(valid) + test) * sentence * SHORTER
     preflight = PREFLIGHT * steps.piece

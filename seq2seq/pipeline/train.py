@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 import seq2seq
-from seq2seq import allocation, config, distribution, inference, preflight, progress, release, training
+from seq2seq import allocation, config, distribution, inference, precision, preflight, progress, release, training
 from seq2seq.batches import Pairs
 from seq2seq.bundle import Bundle
 from seq2seq.config import Config
@@ -97,7 +97,7 @@ def train(
     watch = Watch(run, resolved, model, samples=judge.samples, history=lambda: trainer.standing.history)
     trainer = _trainer(run, resolved, model, judge, say=say, resample=resample, devices=devices, watch=watch)
     try:
-        standing = trainer.run(resample(0) if resample and resolved.corpus.weights else pairs, valid, resume=resume)
+        standing = trainer.run(resample(0) if resample else pairs, valid, resume=resume)
     except training.Interrupted:
         raise stopped(output) from None
     if not devices.chief:
@@ -109,7 +109,9 @@ def train(
         "parameters": model.count_params(),
         "epochs": standing.epoch,
         "minutes": standing.seconds / 60,
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
+        "machine": f"{precision.processor()}, {platform.system()}",
+        "precision": model.dtype_policy.name,
+        "tensorflow": tf.__version__,
         "averaged": chosen,
         "history": standing.history,
         **origin,

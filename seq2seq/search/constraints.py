@@ -37,13 +37,14 @@ class Past(NamedTuple):
     said: tf.Tensor
     """Its pieces, the latest on the right, PAD before the first, (B K, H)."""
     met: tf.Tensor
-    """How many leading pieces of each required phrase the latest pieces are, all of them once it is met, (B K, C)."""
+    """How many leading pieces of each required phrase the latest pieces are, the most there can be, and all of them
+    once it is met, (B K, C)."""
 
 
 def first(constraints: Constraints, total: tf.Tensor, rows: tf.Tensor) -> Past:
     """Nothing said and nothing met, for B K hypotheses and at most `total` pieces."""
     hypotheses = tf.size(rows)
-    width = total + tf.shape(constraints.forbidden)[2] + LONGEST_REPEAT
+    width = total + tf.shape(constraints.forbidden)[2] + tf.shape(constraints.required)[2] + LONGEST_REPEAT
     phrases = tf.shape(constraints.required)[1]
     return Past(tf.zeros([hypotheses, width], tf.int32), tf.zeros([hypotheses, phrases], tf.int32))
 
@@ -87,14 +88,34 @@ def needed(past: Past, rows: tf.Tensor, constraints: Constraints) -> tf.Tensor:
 
 
 def after(past: Past, pieces: tf.Tensor, rows: tf.Tensor, constraints: Constraints) -> tf.Tensor:
-    """`Past.met` of each hypothesis after each of its candidate pieces, (B K, M, C) of (B K, M)."""
+    """`Past.met` of each hypothesis after each of its candidate pieces, (B K, M, C) of (B K, M).
+
+    A candidate may go on with what was begun, or with a shorter beginning that the latest pieces are as well: of
+    "5 5 6" the latest two of "5 5 5" are said.
+    """
     piece = tf.expand_dims(pieces, 2)
-    wanted = tf.expand_dims(needed(past, rows, constraints), 1)
-    begun = tf.expand_dims(tf.gather(constraints.required[:, :, 0], rows), 1)
+    required = tf.gather(constraints.required, rows)
+    fits = tf.logical_and(
+        tf.expand_dims(_begun(past.said, required), 1),
+        tf.equal(tf.expand_dims(piece, 3), tf.expand_dims(required, 1)),
+    )  # (B K, M, C, L)
+    moved = tf.reduce_max(tf.cast(fits, tf.int32) * (1 + tf.range(tf.shape(required)[2])), axis=3)
     before = tf.expand_dims(past.met, 1) + tf.zeros_like(piece)
-    start = tf.cast(tf.equal(piece, begun), tf.int32)
-    moved = tf.where(tf.equal(piece, wanted), before + 1, start)
+    wanted = tf.expand_dims(needed(past, rows, constraints), 1)
     return tf.where(tf.logical_or(tf.equal(wanted, PAD), tf.equal(piece, PAD)), before, moved)
+
+
+def _begun(said: tf.Tensor, required: tf.Tensor) -> tf.Tensor:
+    """Whether the latest l pieces (N, H) are the first l of each phrase (N, C, L), for l from 0 to L - 1, (N, C, L)."""
+    length = tf.shape(required)[2]
+    count = tf.expand_dims(tf.range(length), 1)  # l of each row, beside the place in the phrase
+    place = tf.expand_dims(tf.range(length), 0)
+    at = tf.minimum(tf.shape(said)[1] - count + place, tf.shape(said)[1] - 1)
+    latest = tf.gather(said, tf.reshape(at, (-1,)), axis=1)
+    latest = tf.reshape(latest, tf.stack([tf.shape(said)[0], 1, length * length]))
+    phrase = tf.tile(required, tf.stack([1, 1, length]))  # (N, C, L L), as the latest pieces are
+    same = tf.logical_or(tf.equal(latest, phrase), tf.reshape(place >= count, (-1,)))
+    return tf.reduce_all(tf.reshape(same, tf.stack([-1, tf.shape(required)[1], length, length])), axis=3)
 
 
 def all_met(met: tf.Tensor, rows: tf.Tensor, constraints: Constraints) -> tf.Tensor:
