@@ -42,7 +42,8 @@ def main(sizes: dict[str, Any], threads: int, kind: str) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     vocabulary, dropout = sizes.pop("vocabulary"), sizes.pop("dropout")
     rates = dict.fromkeys(("embedding_dropout", "dropout", "readout_dropout"), dropout)
-    model, take = step(config.build({"model": sizes | rates, "training": {"precision": kind}}), vocabulary)
+    masks = {"variational_dropout": False}  # drawn anew at each step, as the peers do
+    model, take = step(config.build({"model": sizes | rates | masks, "training": {"precision": kind}}), vocabulary)
 
     def learn(pairs: list[tuple[Ids, Ids]]) -> float:
         source, target = map(side, zip(*pairs, strict=True))

@@ -46,6 +46,8 @@ class Encoder(keras.layers.Layer):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
+        self.units = units
+        self.lookup = Lookup(embedding, rates, name="lookup", dtype=self.dtype_policy)
         self.pairs = [
             [
                 keras.layers.LSTM(
@@ -59,8 +61,6 @@ class Encoder(keras.layers.Layer):
             ]
             for number in range(layers)
         ]
-        self.units = units
-        self.lookup = Lookup(embedding, rates, name="lookup", dtype=self.dtype_policy)
         self.dropout = rates.units(rates.layers, self.dtype_policy)
 
     def build(self, *_):

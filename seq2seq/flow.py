@@ -107,8 +107,10 @@ def through_time(
     def body(t: tf.Tensor, dh: tf.Tensor, dc: tf.Tensor, rows: tf.Tensor):
         now = tf.squeeze(tf.slice(known, tf.stack([t, 0, 0]), tf.stack([1, batch, known.shape[2]])), 0)
         seen, *parts = tf.split(now, [units, units, 3 * units, units, units], axis=-1)
+        here = lstm.Slopes(*parts)
         dh = dh + seen
-        dz, dc_here, dc = lstm.cell_backward(dh, dc, lstm.Slopes(*parts))
+        dc_here = dc + dh * here.c_by_h
+        dz, dc = lstm.cell_backward(dh, dc, here)
         row = tf.expand_dims(tf.concat([dc_here, dh, dz], axis=-1), 0)
         kept = tf.slice(rows, [0, 0, 0], tf.stack([steps - 1, batch, rows.shape[2]]))
         dh = tf.ensure_shape(tf.matmul(dz, square, transpose_b=True), before.h.shape)

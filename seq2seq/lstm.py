@@ -87,7 +87,7 @@ def slopes(step: Trace, before: tf.Tensor) -> Slopes:
     return Slopes(o * (1 - shown * shown), z_by_c, shown * o * (1 - o), f)
 
 
-def cell_backward(dh: tf.Tensor, dc: tf.Tensor, slope: Slopes) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def cell_backward(dh: tf.Tensor, dc: tf.Tensor, slope: Slopes) -> tuple[tf.Tensor, tf.Tensor]:
     """One step of `cell` backwards: derivatives by h_t and c_t become derivatives by z and c_{t-1}.
 
     The path through c is a product with the forget gate and nothing else: where f is near 1 a gradient passes
@@ -99,11 +99,11 @@ def cell_backward(dh: tf.Tensor, dc: tf.Tensor, slope: Slopes) -> tuple[tf.Tenso
         slope: what `slopes` gave for this step.
 
     Returns:
-        The derivatives by z, (B, 4 D), by c_t, whatever it comes from, and by c_{t-1}, (B, D) each.
+        The derivatives by z, (B, 4 D), and by c_{t-1}, (B, D).
     """
     dc = dc + dh * slope.c_by_h
     dz = tf.concat([tf.tile(dc, (1, 3)) * slope.z_by_c, dh * slope.z_by_h], axis=-1)
-    return dz, dc, dc * slope.forget
+    return dz, dc * slope.forget
 
 
 def run(
@@ -244,7 +244,7 @@ def _with_gradient(z, recurrent, h, c):
         rows = tf.TensorArray(z.dtype, steps, element_shape=(None, 4 * units))
 
         def backward(t, dh, dc, rows):
-            dz, _, dc = cell_backward(dh + dh_seen[t], dc + dc_seen[t], Slopes(*(each[t] for each in slope)))
+            dz, dc = cell_backward(dh + dh_seen[t], dc + dc_seen[t], Slopes(*(each[t] for each in slope)))
             return t - 1, tf.matmul(dz, transposed), dc, rows.write(t, dz)
 
         start = (steps - 1, tf.zeros_like(h), tf.zeros_like(c), rows)

@@ -233,6 +233,24 @@ class TestPrepare:
         assert (code, out) == (3, "")
         assert "equally many lines" in err
 
+    @pytest.mark.parametrize("more", [(), ("--source-lang", "en", "--target-lang", "de")], ids=["bare", "languages"])
+    def test_one_side_alone_is_bad_data(self, run, text, tmp_path, more):
+        code, _, err = run("prepare", text("c.en", "a", "b"), "--output", tmp_path / "o", *more)
+        assert code == 3
+        assert f"text needs a second file, with its translations. Received: {tmp_path / 'c.en'}:1" in err
+
+    def test_a_folder_is_bad_data(self, run, text, tmp_path):
+        code, _, err = run("prepare", tmp_path, text("c.de", "a"), "--output", tmp_path / "o")
+        assert code == 3
+        assert "a directory" in err
+
+    def test_lines_without_a_pair_are_named(self, run, text, tmp_path):
+        rows = [f"a {n} cat\teine {n} Katze" for n in range(30)]
+        rows[4] = rows[9] = "a line without a tab"
+        code, out, _ = run("prepare", text("c.en-de.tsv", *rows), "--output", tmp_path / "o")
+        assert code == 0
+        assert "malformed, lines 5, 10\n" in out
+
     def test_a_missing_file_is_bad_data(self, run, tmp_path):
         code, _, err = run("prepare", tmp_path / "c.en", tmp_path / "c.de", "--output", tmp_path / "o")
         assert code == 3
@@ -286,6 +304,23 @@ class TestEvaluate:
         assert run("evaluate", "m", "--source", source, "--reference", source, "--output", tmp_path / "o")[0] == 0
         assert (tmp_path / "o").read_bytes() == b"A\n\n"
 
+    @pytest.mark.parametrize("read", ["--source", "--reference"])
+    def test_what_is_read_is_not_overwritten(self, run, text, read):
+        flags = {"--source": text("s", "a"), "--reference": text("r", "b")}
+        given = [part for flag in flags.items() for part in flag]
+        code, out, err = run("evaluate", "m", *given, "--output", flags[read])
+        assert (code, out) == (2, "")
+        assert f"The output must be another file than those that are read. Received: {flags[read]}" in err
+        assert [path.read_text() for path in flags.values()] == ["a\n", "b\n"]
+
+    def test_an_output_that_cannot_be_written_costs_no_translations(self, run, text, tmp_path, monkeypatch):
+        monkeypatch.setattr(Upper, "stream", lambda *_, **__: pytest.fail("it translated"))
+        source = text("s", "a")
+        code, _, err = run(
+            "evaluate", "m", "--source", source, "--reference", source, "--output", tmp_path / "no" / "o"
+        )
+        assert code == 1 and "No such file or directory" in err
+
     def test_a_missed_gate_is_code_1_after_the_card(self, run, text):
         flags = ("--source", text("s", "a b c d e"), "--reference", text("r", "A B C D x"))
         code, out, err = run("evaluate", "model", *flags, "--minimum-bleu", 99)
@@ -311,9 +346,11 @@ class TestEvaluate:
         assert f"must have the same number of lines. Received: {source} with 3, {reference} with 1" in err
 
     def test_an_empty_test_set_is_bad_data(self, run, text):
-        code, _, err = run("evaluate", "model", "--source", text("s"), "--reference", text("r"))
-        assert code == 3
-        assert "must hold at least one sentence" in err
+        for sources, references in (([], []), (["", " "], ["a", "b"]), (["a", "b"], ["", " "])):
+            given = ("--source", text("s", *sources), "--reference", text("r", *references))
+            code, _, err = run("evaluate", "model", *given)
+            assert code == 3
+            assert "must hold at least one sentence" in err
 
     def test_undecodable_references_are_bad_data(self, run, text, tmp_path):
         (tmp_path / "r").write_bytes(b"a\n\xff\n")

@@ -419,6 +419,19 @@ class TestRefused:
         assert self.refused(tmp_path, source, target).startswith("The output folder must be writable and have room")
         assert (tmp_path / "out").read_bytes() == b"mine"
 
+    @pytest.mark.parametrize("name", ["train.en", "test.de"])
+    def test_an_output_with_files_of_somebody_else(self, tmp_path: Path, name: str) -> None:
+        source, target = files(tmp_path, sentences(30))
+        mine = tmp_path / "out" / name
+        mine.parent.mkdir()
+        mine.write_text("mine\n")
+        message = self.refused(tmp_path, source, target)
+        assert message == (
+            "The output folder must be new, or that of an earlier preparation. "
+            f"Received: {mine}, which would be replaced"
+        )
+        assert mine.read_text() == "mine\n" and [path.name for path in mine.parent.iterdir()] == [name]
+
     def test_an_output_where_the_corpus_lies(self, tmp_path: Path) -> None:
         source, target = files(tmp_path, sentences(30), "train")
         message = self.refused(tmp_path, source, target, output=tmp_path)

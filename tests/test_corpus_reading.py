@@ -308,7 +308,10 @@ class TestRefused:
 
     def test_one_file_without_pairs(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.txt", b"one\ntwo\n")
-        assert refused(path) == f"One file of pairs must be TSV, CSV, JSONL or TMX. Received: {path}:1"
+        assert refused(path) == (
+            "One file alone must be pairs, as TSV, CSV, JSONL or TMX; text needs a second file, with its translations. "
+            f"Received: {path}:1"
+        )
 
     def test_standard_input_twice(self) -> None:
         assert refused("-", "-") == "Two aligned files must be two files. Received: - and -"

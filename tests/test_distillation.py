@@ -97,6 +97,14 @@ def test_the_originals_follow(run, corpus, teacher, tmp_path):
     assert said[4:] == ["eins", "schlecht", "vier", ""]
 
 
+def test_text_without_a_sentence_is_bad_data(run, teacher, tmp_path):
+    (tmp_path / "blank.en").write_text(" \n\n")
+    code, out, err = run("distill", "model", "--source", tmp_path / "blank.en", "--output", tmp_path / "out")
+    assert (code, out) == (3, "")
+    assert "must hold at least one sentence. Received: " in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_sets_that_lie_beside_the_text_are_named_for_the_student(run, corpus, teacher, tmp_path):
     for name in ("valid.en", "valid.de"):
         (tmp_path / name).touch()

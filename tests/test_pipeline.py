@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow")
+tf = pytest.importorskip("tensorflow")
 
-from seq2seq import batches, bundle, config, pipeline
-from seq2seq.cli import run
-from seq2seq.pipeline.judge import Judge
-from seq2seq.pipeline.start import start
-from seq2seq.tokenizer import Tokenizer, TokenizerError
+from seq2seq import batches, bundle, config, pipeline  # noqa: E402
+from seq2seq.cli import run  # noqa: E402
+from seq2seq.pipeline.judge import Judge  # noqa: E402
+from seq2seq.pipeline.start import start  # noqa: E402
+from seq2seq.tokenizer import Tokenizer, TokenizerError  # noqa: E402
 
 SMALL = ["model.embedding=32", "model.units=64", "model.decoder_layers=1", "training.average=2"]
 
@@ -116,6 +116,51 @@ def test_a_resumed_run_keeps_its_settings(learned, capsys):
     message = "A resumed run keeps its settings; other ones need a new folder. Received: training.epochs=99"
     assert message in capsys.readouterr().err
     assert (learned / "config.yaml").read_bytes() == before
+
+
+def test_a_resumed_run_keeps_its_text(learned, tmp_path, capsys):
+    for name in ("b.en", "b.de"):
+        (tmp_path / name).write_text("one\n")
+    other = ["--source", str(tmp_path / "b.en"), "--target", str(tmp_path / "b.de")]
+    assert run(["train", "--output", str(learned), "--resume", *other]) == 1
+    message = (
+        "A resumed run keeps its text; other text needs a new folder. Received: b.en and b.de, begun with a.en and a.de"
+    )
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("begun", "flags", "sentence"),
+    [
+        ("config.yaml", ["--teachers", "2"], "as it was begun, without --teachers. Received: "),
+        ("config.yaml", ["--seeds", "1,2"], "as it was begun, without --seeds. Received: "),
+        ("seed-1/config.yaml", [], "as it was begun, with --seeds. Received: "),
+        ("teachers/seed-1/config.yaml", [], "as it was begun, with --teachers. Received: "),
+        ("mine.txt", [], "There must be a run to resume. Received: "),
+    ],
+)
+def test_a_run_is_resumed_as_what_it_is(begun, flags, sentence, tmp_path, capsys):
+    path = tmp_path / "run" / begun
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    assert run(["train", "--output", str(tmp_path / "run"), "--resume", *corpus(tmp_path, 9), *flags]) == 1
+    assert sentence in capsys.readouterr().err
+    assert [each for each in (tmp_path / "run").rglob("*") if each.is_file()] == [path]
+
+
+def test_a_refused_tokenizer_leaves_its_folder_free(tmp_path, capsys):
+    assert run([*train(tmp_path), "--set", "tokenizer.vocabulary=9000"]) == 3
+    assert "supports a vocabulary of at most" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_that_does_not_fit_into_memory_is_one_sentence(tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr("seq2seq.pipeline.material.network", full)
+    assert run(train(tmp_path)) == 1
+    assert "seq2seq: error: there is not enough memory for this\n" in capsys.readouterr().err
 
 
 def test_sentences_longer_than_a_source_may_be_do_not_stop_validation(tmp_path):

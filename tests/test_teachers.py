@@ -104,6 +104,21 @@ class TestStages:
         assert drawn == [f"train Zeile {n} again {draw}" for draw in (1, 2, 3, 4) for n in kept]
         assert staged.calls[3][1] == [(line, "") for line in drawn]
 
+    def test_sources_that_are_held_out_are_not_drawn(self, staged):
+        staged.go()
+        held_out = staged.output / "teachers" / "seed-4" / "data" / "test.en"
+        held_out.write_text("TRAIN Zeile 3 again: 2!\n")
+        (staged.output / "text" / "drawn.en").unlink()
+        text = teachers.Text(staged.output / "text", teachers.Taught(Run(held_out.parents[1])), lambda _: None)
+        drawn = text.drawn(bundle.load(staged.output / "back" / "model")).read_text().splitlines()
+        assert "train Zeile 3 again 1" in drawn and "train Zeile 3 again 2" not in drawn
+
+    def test_of_too_many_targets_every_so_many_th_counts(self, staged, monkeypatch):
+        monkeypatch.setattr(teachers, "MOST", 8)
+        staged.go()
+        drawn = (staged.output / "text" / "drawn.en").read_text().splitlines()
+        assert drawn == [f"train Zeile {n} again 1" for n in (0, 3, 6, 9, 12, 15)]
+
     def test_the_best_of_five_counts_where_there_is_a_reference(self, staged):
         staged.go()
         (_, own, wide), (_, _, usual) = staged.calls[2:4]

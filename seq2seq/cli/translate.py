@@ -72,7 +72,7 @@ def translate(
     """Translate text, line by line. One line in, one line out; blank lines stay."""
     given = locals()
     flags, terms = shell.search_flags(given), shell.terms(given)
-    streams.refuse_to_overwrite(output, source, file, glossary)
+    streams.refuse_to_overwrite(output, glossary)  # a text may be translated onto itself
     if documents.wanted(given):
         documents.translate(given, flags, terms)
         return

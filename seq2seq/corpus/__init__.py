@@ -14,7 +14,7 @@ from seq2seq.corpus.reading import check_pairs, languages_from, read
 from seq2seq.corpus.report import Example, Finding, Report
 from seq2seq.corpus.split import Holdout
 from seq2seq.corpus.streams import refuse_missing
-from seq2seq.corpus.text import normalise
+from seq2seq.corpus.text import fold_all, normalise
 
 __all__ = [
     "ALIGNMENT",
@@ -29,6 +29,7 @@ __all__ = [
     "Prepared",
     "Report",
     "check_pairs",
+    "fold_all",
     "languages_from",
     "normalise",
     "prepare",

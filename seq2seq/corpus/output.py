@@ -63,14 +63,14 @@ class Output:
             OutputError: one is.
         """
         *taken, sign = [self.folder / name for name in names]
-        for path in taken:
-            if path.exists() and not sign.exists() and not self._killed:
-                must = "The output folder must be new, or that of an earlier preparation"
-                raise OutputError(f"{must}. Received: {path}, which would be replaced")
         for given in inputs:
             for path in taken:
                 if given is not None and path.exists() and Path(given).exists() and path.samefile(given):
                     raise OutputError(f"The output folder must not be where the corpus lies. Received: {path}")
+        for path in taken:
+            if path.exists() and not sign.exists() and not self._killed:
+                must = "The output folder must be new, or that of an earlier preparation"
+                raise OutputError(f"{must}. Received: {path}, which would be replaced")
 
     def publish(self, names: Iterable[str], stale: Iterable[str]) -> None:
         """Moves finished files to their place, the last one last; older files of the stale names are removed before."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from seq2seq import bundle, config, distillation, release
+from seq2seq import bundle, config, corpus, distillation, release
 from seq2seq.bundle import Bundle
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.run import Files, Run, check_folder, check_kind, parts_of, replace
@@ -21,7 +21,7 @@ from seq2seq.translator import Translator
 from seq2seq.translator.checks import UNUSABLE
 
 DRAWS, MOST = 4, 400_000
-"""How many new sources are drawn for each target line, of a small corpus; and about how many at most."""
+"""How many new sources are drawn for each target line, of a small corpus; and how many at most in all."""
 DRAWN = {"temperature": 1.0, "top_k": 10}
 """How: freely, but not from what label smoothing leaves to every piece of the vocabulary."""
 N_BEST = 5
@@ -48,7 +48,8 @@ def train_with_teachers(
     """Trains a translator on what an ensemble says, about the text and about text that is drawn for it.
 
     1. Networks that differ in their seed, in `output/teachers`, and one that translates back, in `output/back`.
-    2. For every target line some new sources are drawn from the one that translates back.
+    2. For every target line some new sources are drawn from the one that translates back. Those that are held out are
+       not among them.
     3. The ensemble translates sources old and new; of the old ones that of its five best which is nearest to the text.
     4. The student, of the size of one teacher, learns from these and from the text. It has the teachers' own validation
        and test sets.
@@ -104,6 +105,12 @@ class Taught:
         """The training text in the source language, 0, or the target language, 1."""
         return self.run.text("train", self.languages[side])
 
+    def held_out(self) -> set[str]:
+        """The sources of the validation and test sets, folded."""
+        language = self.languages[0]
+        sets = (self.run.text(name, language) for name in ("valid", "test") if self._file(name, 0).exists())
+        return {line for lines in sets for line in corpus.fold_all(lines)}
+
     def back(self) -> Files:
         """The text the other way round."""
         return self._files(self._file("train", 1), self._file("train", 0), sides=(1, 0))
@@ -156,15 +163,18 @@ class Text:
         self._folder, self._taught, self._say = folder, taught, say
 
     def drawn(self, back: Bundle) -> Path:
-        """New sources, drawn for each target line; a whole file or none."""
+        """New sources, drawn for each target line, or of many for every so many-th; a whole file or none."""
         path = self._folder / f"drawn.{self._taught.languages[0]}"
         if path.exists():
             return path
         targets = self._taught.text(1)
-        draws = max(1, min(DRAWS, MOST // len(targets)))
+        targets = targets[:: -(-len(targets) // MOST)]
+        draws = min(DRAWS, MOST // len(targets))
         self._say(f"drawing {draws * len(targets):,} new sources")
         translator = Translator.load(back.path)
-        lines = [line for draw in range(1, draws + 1) for line in self._draw(translator, targets, draw)]
+        every = [line for draw in range(1, draws + 1) for line in self._draw(translator, targets, draw)]
+        held_out = self._taught.held_out()
+        lines = [line for line, folded in zip(every, corpus.fold_all(every), strict=True) if folded not in held_out]
         self._folder.mkdir(parents=True, exist_ok=True)
         replace(path, "".join(f"{line}\n" for line in lines).encode())
         return path
