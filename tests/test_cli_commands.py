@@ -68,6 +68,7 @@ class TestTrain:
             plan=lambda files, **rest: calls.append({"files": files, **rest}) or "the plan",
             Files=lambda *paths, parent, more, alignments: (*paths, *more),
             Run=lambda folder: run,
+            check_kind=lambda folder, flag: None,
             Before=SimpleNamespace,
             Budget=lambda seconds, begun: seconds,
         )
