@@ -100,7 +100,7 @@ def test_formulas_are_written_so_that_markdown_leaves_them_alone(page: Path) -> 
 
 
 SETTINGS = re.findall(
-    r"^\| (`(?:model|training)\..+?) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \| .+ \|$",
+    r"^\| (`(?:tokenizer|model|training)\..+?) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \| .+ \|$",
     (ROOT / "docs" / "training.md").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
@@ -116,4 +116,4 @@ def test_the_table_of_settings_holds_the_defaults(row: tuple[str, ...]) -> None:
 
 
 def test_the_table_of_settings_is_there() -> None:
-    assert len(SETTINGS) == 11
+    assert len(SETTINGS) == 17

@@ -69,10 +69,10 @@ def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> t
     everything = guiding.guided(run, resolved, sides, pairs=pairs(train), say=say)
     chosen = batches.within(everything, wanted.max_tokens)
     kept = everything.keep(chosen)
-    if len(kept) < len(everything):
+    if out := len(everything) - len(kept):
+        share = f", {out / len(everything):.0%} of all" if 10 * out > len(everything) else ""
         say(
-            f"{len(everything) - len(kept):,} pairs are left out: a side has more than training.max_tokens = "
-            f"{wanted.max_tokens} pieces"
+            f"{out:,} pairs are left out{share}: a side has more than training.max_tokens = {wanted.max_tokens} pieces"
         )
     return kept, pairs(run.pair("valid", resolved)), chosen
 
