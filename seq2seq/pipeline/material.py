@@ -71,9 +71,7 @@ def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> t
     kept = everything.keep(chosen)
     if out := len(everything) - len(kept):
         share = f", {out / len(everything):.0%} of all" if 10 * out > len(everything) else ""
-        say(
-            f"{out:,} pairs are left out{share}: a side has more than training.max_tokens = {wanted.max_tokens} pieces"
-        )
+        say(f"{out:,} pairs are left out{share}: a side has more than training.max_tokens = {wanted.max_tokens} pieces")
     return kept, pairs(run.pair("valid", resolved)), chosen
 
 
