@@ -21,8 +21,8 @@ import sentencepiece
 Form = Literal["NFC", "NFKC"]
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
-
 _BYTES = 256
+BARE = len(SPECIALS) + _BYTES  # pieces of every vocabulary, whatever the text
 _COVERAGE = 0.99995  # a character that is rarer than one in 20,000 is spelt with the pieces of its bytes
 _LONGEST = 1 << 14  # bytes of a sentence; longer ones teach the vocabulary nothing that shorter ones do not
 _SENTENCES = 1_000_000  # a random draw of so many is as good as all, and bounds the memory

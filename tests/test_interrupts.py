@@ -83,6 +83,31 @@ def test_what_python_drops_is_raised_again_and_the_handling_of_it_left_alone(num
     assert ran(HEAD.format(number=number) + DROPPED.format(drop=drop)) == ("cleaned up\nended\n", "")
 
 
+ECHO = """
+def echo(word):
+    try:
+        raise SystemError(word)
+    except SystemError as error:
+        sys.excepthook(SystemError, error, None)  # as PyErr_Print of C does
+
+import sys
+with insisting():
+    echo("before")
+    try:
+        os.kill(os.getpid(), number)
+        time.sleep(1)
+    except KeyboardInterrupt:
+        echo("after")
+print("ended")
+"""
+
+
+def test_what_c_prints_and_forgets_after_a_signal_is_not_shown() -> None:
+    said, errors = ran(HEAD.format(number=15) + ECHO)
+    assert said == "ended\n"
+    assert errors.endswith("SystemError: before\n") and "after" not in errors
+
+
 def test_what_the_shell_ignores_stays_ignored() -> None:
     assert ran(HEAD.format(number=2) + IGNORED) == ("ended\n", "")
 

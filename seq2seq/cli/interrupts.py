@@ -9,6 +9,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 AGAIN = 1.0
 """Seconds after which a signal that was lost is raised again."""
@@ -29,18 +30,22 @@ def insisting() -> Iterator[None]:
     if not _CLOCK:
         yield
         return
-    shown = sys.unraisablehook
+    shown, printed = sys.unraisablehook, sys.excepthook
 
     def show(dropped: sys.UnraisableHookArgs) -> None:
         if not isinstance(dropped.exc_value, KeyboardInterrupt):  # it comes again
             shown(dropped)
 
+    def print_(*error: Any) -> None:
+        if not signal.getitimer(signal.ITIMER_REAL)[0]:  # what C code prints and forgets after a signal is its echo
+            printed(*error)
+
     signal.signal(signal.SIGALRM, _insist)
-    sys.unraisablehook = show
+    sys.unraisablehook, sys.excepthook = show, print_
     try:
         yield
     finally:
-        sys.unraisablehook = shown
+        sys.unraisablehook, sys.excepthook = shown, printed
         signal.signal(signal.SIGALRM, signal.SIG_IGN)  # not what it was: a signal from now on still sets the clock
         signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -5,7 +5,8 @@ It owns the order and what each stage gets; every stage is another file's and go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.run import Files, Run, check_folder, check_kind, parts_of, replace
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.train import train
+from seq2seq.tokenizer import BARE
 from seq2seq.translator import Translator
 from seq2seq.translator.checks import UNUSABLE
 
@@ -131,6 +133,9 @@ class Taught:
         settings = self._settings()
         for name in config.DROPOUTS:
             settings["model"][name] = round(DROPOUT * settings["model"][name], 3)
+        # What is translated wrongly may hold characters that the text does not have.
+        tokenizer = settings["tokenizer"]
+        tokenizer["vocabulary"] = max(tokenizer["vocabulary"], BARE + len(_characters(chain(*corpora))))
         training = settings["training"]
         training["epochs"] = max(2, round(LONGER * training["epochs"] * _count(self._file("train", 0)) / pairs))
         training["moving_average"] = training["moving_average"] or MOVING_AVERAGE
@@ -228,6 +233,14 @@ def _trained(
 
 def _together(models: Sequence[Bundle], path: Path, say: Say) -> Bundle:
     return bundle.load(path) if (path / bundle.MANIFEST).exists() else release.ensemble(models, path, say=say)
+
+
+def _characters(paths: Iterable[Path]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        with path.open(encoding="utf-8") as file:
+            found.update(*file)
+    return found
 
 
 def _count(path: Path) -> int:
