@@ -73,6 +73,13 @@ def test_assignments_are_read_as_yaml():
     }
 
 
+def test_a_word_that_begins_like_a_truth_value_is_a_word():
+    assert config.assignments(["tokenizer.symbols=[trueish, falsetto]"])["tokenizer"]["symbols"] == [
+        "trueish",
+        "falsetto",
+    ]
+
+
 def test_a_file_may_be_half_of_the_settings(tmp_path):
     (tmp_path / "c.yaml").write_text("source_language: no\ntraining:\n  learning_rate: 1e-3\nsearch: {n_best: 8}\n")
     read = config.load(tmp_path / "c.yaml")

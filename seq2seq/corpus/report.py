@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,11 +134,9 @@ class Report:
             rows += [(f"train, of corpus {n}", count, "") for n, count in enumerate(self.corpora, start=1)]
         lines = [f"  {name:<32}{count:>12,}  {share}".rstrip() for name, count, share in rows]
         for file, numbers in self.undecodable.items():
-            more = ", ..." if len(numbers) > 10 else ""
-            lines.append(f"  not UTF-8 in {file}, lines {', '.join(f'{n:,}' for n in numbers[:10])}{more}")
+            lines.append(f"  not UTF-8 in {file}, {_listed(numbers[:10], len(numbers))}")
         if examples := self.drop_examples.get(MALFORMED):
-            more = ", ..." if self.dropped[MALFORMED] > len(examples) else ""
-            lines.append(f"  {MALFORMED}, lines {', '.join(f'{example.line:,}' for example in examples)}{more}")
+            lines.append(f"  {MALFORMED}, {_listed([each.line for each in examples], self.dropped[MALFORMED])}")
         for name, counts in self.held_out.items():
             lines.append(f"  {name} was given: {counts['read']:,} pairs read, {counts['kept']:,} kept")
         return lines
@@ -162,6 +161,11 @@ class Report:
 
 def _share(count: int, whole: int) -> str:
     return f"{100 * count / max(whole, 1):5.1f} %"
+
+
+def _listed(numbers: Sequence[int], count: int) -> str:
+    """Some of so many lines."""
+    return f"lines {', '.join(f'{number:,}' for number in numbers)}{', ...' if count > len(numbers) else ''}"
 
 
 def _clip(text: str, width: int = 60) -> str:

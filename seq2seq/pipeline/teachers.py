@@ -239,7 +239,8 @@ def _characters(paths: Iterable[Path]) -> set[str]:
     found: set[str] = set()
     for path in paths:
         with path.open(encoding="utf-8") as file:
-            found.update(*file)
+            for line in file:
+                found.update(line)
     return found
 
 
