@@ -22,7 +22,7 @@ from seq2seq.engine import batching
 from seq2seq.export import browser, certificate, limits, onnx, site, warmup
 from seq2seq.export.certificate import CERTIFICATE, ExportError, Sample
 from seq2seq.export.faces import plain_search
-from seq2seq.export.limits import Guarded
+from seq2seq.export.limits import guarded
 from seq2seq.export.text import TextInference, with_defaults
 from seq2seq.inference import Inference
 
@@ -101,8 +101,9 @@ def litert(graph: Inference, precision: str = PRECISIONS[0], **more: Any) -> byt
     """The graph as a LiteRT file with the signatures of an engine and `more`, its weights in one of `PRECISIONS`."""
     with tempfile.TemporaryDirectory() as folder:
         signatures = graph.signatures | more
-        _save(graph, Path(folder), **signatures)
+        _save(Path(folder), signatures, graph.numbers)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
+        converter.exclude_conversion_metadata = True  # it would read and write the whole file once more
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if precision == "float16":
@@ -157,8 +158,8 @@ def _saved_model_ids(order: Order, folder: Path) -> None:
             {"source": inference.TRANSLATE["source"]},
         ),
     } | ({"gradient": (graph.gradient, inference.GRADIENT)} if graph.gradient else {})
-    graph.guarded = [Guarded(function, specs, pieces) for function, specs in asked.values()]
-    _save(graph, folder, **{name: each.call for name, each in zip(asked, graph.guarded, strict=True)})
+    signatures = {name: guarded(function, specs, pieces) for name, (function, specs) in asked.items()}
+    _save(folder, signatures, graph.numbers)
     (folder / "assets").mkdir(exist_ok=True)
     _copy_tokenizers(order.bundle, folder / "assets")
     rows = [order.sample.sources[: limits.MAX_ROWS][:few] for few in (1, 4)]
@@ -180,14 +181,17 @@ def _onnx(order: Order, folder: Path) -> None:
 def _saved_model(order: Order, folder: Path) -> None:
     graph = TextInference(order.bundle)
     signatures = {"serving_default": graph.translate_text, "search": graph.search_text, "explain": graph.explain_text}
-    _save(graph, folder, **signatures)
+    _save(folder, signatures, graph.numbers, graph.source, graph.target)
     texts = [list(order.sample.texts[:few]) for few in (1, 4)]
     requests: list[warmup.Request] = [("serving_default", {"text": each}) for each in texts]
     requests.append(("explain", {"text": texts[0], "n_best": tf.constant([1])}))
     warmup.write(folder, order.bundle.name, requests)
 
 
-def _save(module: tf.Module, folder: Path, **signatures: Any) -> None:
+def _save(folder: Path, signatures: dict[str, Any], *needed: Any) -> None:
+    """The signatures with the variables and tokenizers that they need, and no other function of their graph."""
+    module = tf.Module()
+    module.needed = needed
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 

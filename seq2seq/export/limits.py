@@ -23,22 +23,19 @@ MAX_PHRASES = 64
 """Phrases of a sentence that must be said, or must not."""
 
 
-class Guarded(tf.Module):
+def guarded(function: Any, specs: Mapping[str, tf.TensorSpec], pieces: tuple[int, int]) -> Any:
     """A signature that refuses first and computes then; what it refuses is an InvalidArgument with one sentence.
 
-    Arguments:
+    Args:
         function: takes the tensors of `specs`, in their order.
         specs: the inputs by name, named as in `inference`.
         pieces: the sizes of the source's and the target's vocabulary.
     """
 
-    def __init__(self, function: Any, specs: Mapping[str, tf.TensorSpec], pieces: tuple[int, int]) -> None:
-        super().__init__()
+    def call(*given: tf.Tensor) -> Any:
+        return function(*checked(dict(zip(specs, given, strict=True)), pieces).values())
 
-        def call(*given: tf.Tensor) -> Any:
-            return function(*checked(dict(zip(specs, given, strict=True)), pieces).values())
-
-        self.call = tf.function(call, list(specs.values()), autograph=False)
+    return tf.function(call, list(specs.values()), autograph=False)
 
 
 def checked(named: Mapping[str, tf.Tensor], pieces: tuple[int, int]) -> dict[str, tf.Tensor]:
