@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ keras = pytest.importorskip("keras")
 
 from stopping import Stop  # noqa: E402
 
-from seq2seq import batches, config, distribution, guidance, pipeline, progress, release, step  # noqa: E402
+from seq2seq import batches, config, distribution, guidance, pipeline, progress, step  # noqa: E402
 from seq2seq.batches import Pairs, Side  # noqa: E402
 from seq2seq.config import ModelConfig, TrainingConfig  # noqa: E402
 from seq2seq.model import Seq2Seq  # noqa: E402
@@ -283,22 +282,14 @@ def test_a_run_with_alignments_is_trained_stopped_and_resumed(tmp_path, run, mon
     for setting in ("embedding=16", "units=32", "decoder_layers=1"):
         given += ["--set", f"model.{setting}"]
     given += ["--set", "training.sampling=0.2", "--set", "tokenizer.vocabulary=290"]
-    shipped = []
-
-    def known(_: Any, __: Any, arrays: Mapping[str, np.ndarray], **___: Any) -> None:
-        shipped.append(arrays)
-        raise KeyboardInterrupt  # a model folder and its scores take a minute and show no more
-
-    monkeypatch.setattr(release, "release", known)
     code, _, told = run(*given, "--alignment", links, "--output", tmp_path / "whole")
-    assert code == 130 and "guided attention: " in told
+    assert code == 0 and "guided attention: " in told
     bar = progress.Bar
     monkeypatch.setattr(progress, "Bar", lambda: Stop(5))
     code, _, told = run(*given, "--alignment", links, "--output", tmp_path / "parts")
-    assert code == 130 and len(shipped) == 1
+    assert code == 130
     monkeypatch.setattr(progress, "Bar", bar)
     code, _, told = run("train", "--resume", "--output", tmp_path / "parts")
-    whole, parts = shipped
-    assert whole.keys() == parts.keys()
-    for name, array in whole.items():
-        np.testing.assert_array_equal(array, parts[name])
+    assert code == 0
+    one, other = ((tmp_path / name / "model" / "weights.safetensors").read_bytes() for name in ("whole", "parts"))
+    assert one == other

@@ -105,7 +105,7 @@ def test_many_clients_are_answered_or_told_to_come_again(server: Server, full: b
 
 def test_nobody_sees_the_mark_of_another(server: Server, full: bool) -> None:
     """A mark is an address, which a translation keeps to the letter."""
-    sessions, turns = (50, 4) if full else (20, 1)
+    sessions, turns = 50, 4 if full else 1
     patience = time.monotonic() + 3000
 
     def doors(text: str) -> list[Callable[[], tuple[int, str]]]:
