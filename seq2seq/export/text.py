@@ -34,7 +34,7 @@ EXPLAIN = {name: SEARCH[name] for name in ("text", "n_best")}
 """Inputs of the signature `explain`."""
 
 
-class TextInference(tf.Module):
+class TextInference:
     """The tokenizers and the inference graph, with three ways to ask.
 
     translate_text, the model's own search settings:
@@ -58,7 +58,6 @@ class TextInference(tf.Module):
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        super().__init__()
         self.inference = Inference(inference.network(bundle))
         self.numbers = self.inference.numbers
         source, target = bundle.tokenizers
