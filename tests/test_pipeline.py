@@ -206,6 +206,24 @@ def test_a_vocabulary_nobody_asked_for_gives_way(tmp_path):
     assert not (tmp_path / "other" / "config.yaml").exists()
 
 
+def test_of_two_vocabularies_the_smaller_one_gives_way(tmp_path):
+    lines, two = [f"Satz {k % 97} und {k % 89}" for k in range(200)], {"tokenizer": {"joint": False}}
+    (tmp_path / "t.en").write_text("\n".join(line[:8] for line in lines) + "\n")
+    (tmp_path / "t.de").write_text("\n".join(lines) + "\n")
+    files, said = pipeline.Files(tmp_path / "t.en", tmp_path / "t.de"), []
+    first = pipeline.Run(tmp_path / "run")
+    start(files, first, two, said.append)
+    resolved = config.load(first.config)
+    again = pipeline.Run(tmp_path / "again")
+    start(files, again, resolved, said.append)
+    sizes = [line for line in said if line.startswith("tokenizer.")]
+    assert len(set(sizes)) == 2 and sizes[:2] == sizes[2:]
+    assert config.load(again.config) == resolved
+    more = {"tokenizer": {"joint": False, "vocabulary": resolved["tokenizer"]["vocabulary"] + 1}}
+    with pytest.raises(TokenizerError, match="supports a vocabulary of at most"):
+        start(files, pipeline.Run(tmp_path / "other"), more, said.append)
+
+
 def test_a_vocabulary_nobody_asked_for_has_room_for_all_characters(tmp_path):
     draw = random.Random(1)
     characters = [chr(0x4E00 + each) for each in range(1000)]

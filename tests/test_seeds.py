@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from seq2seq import bundle, config, pipeline
+from seq2seq.corpus import CorpusError
 from seq2seq.pipeline import seeds
 from seq2seq.pipeline.run import Files, Run
 
@@ -74,6 +75,19 @@ def test_what_was_stopped_goes_on_and_what_is_finished_stays(trained, tmp_path):
     trained.clear()
     go(tmp_path / "x", 1, 2, 3, resume=True)
     assert trained == [("seed-2", 2, True), ("seed-3", 3, True)]
+
+
+def test_what_is_finished_keeps_its_settings_too(trained, tmp_path):
+    go(tmp_path / "x", 1)
+    with pytest.raises(pipeline.PipelineError, match=r"keeps its settings; .* Received: training\.epochs=3$"):
+        go(tmp_path / "x", 1, 2, resume=True, settings={"training": {"epochs": 3}})
+    assert trained == [("seed-1", 1, False)]
+
+
+def test_what_is_refused_leaves_no_folder(tmp_path):
+    with pytest.raises(CorpusError, match="it does not exist"):
+        go(tmp_path / "x", 1, 2)
+    assert not (tmp_path / "x").exists()
 
 
 def test_folders_in_use_or_missing_are_refused(trained, tmp_path):

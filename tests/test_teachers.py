@@ -13,7 +13,7 @@ pytest.importorskip("tensorflow")
 from seq2seq import bundle, config, distillation, pipeline
 from seq2seq.cli import run as command
 from seq2seq.pipeline import teachers
-from seq2seq.pipeline.run import Files, PipelineError, Run
+from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
 from seq2seq.translator import Candidate, Translation
 
 LANGUAGES = {"source_language": "en", "target_language": "de"}
@@ -23,7 +23,7 @@ LINES = [f"line {number}" for number in range(20)]
 class Drawer:
     """Translates by adding the number of the draw; what ends in 7 is empty, what ends in 8 loops."""
 
-    config = config.build(LANGUAGES)
+    source_language, target_language = "de", "en"
 
     def stream(self, lines, *, search):
         for line in lines:
@@ -37,10 +37,16 @@ class Drawer:
 def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stand-ins for trainings and translations; `calls` tells which there were, and with what."""
     calls: list[tuple[str, Any, Any]] = []
-    settings = {"model": {"dropout": 0.3, "word_dropout": 0.1}, "training": {"epochs": 20, "r_drop": 5.0, "seed": 4}}
+    settings = {
+        "model": {"dropout": 0.3, "word_dropout": 0.1},
+        "training": {"epochs": 20, "r_drop": 5.0, "seed": 4},
+        "search": {"diversity": 0.5},
+    }
 
-    def made(folder: Path) -> bundle.Bundle:
-        return bundle.write(folder, config=config.build(LANGUAGES), files={"a": b"1"}, provenance={}, scores=[])
+    def made(folder: Path, given: Any = LANGUAGES, members: Any = ()) -> bundle.Bundle:
+        resolved, rest = config.build(given), {"provenance": {}, "scores": []}
+        members = [bundle.Member(str(at), f"{at}/", each.config, {}, []) for at, each in enumerate(members)]
+        return bundle.write(folder, config=resolved, files={"a": b"1"}, members=members, **rest)
 
     def train_seeds(files, output, seeds, *, settings, resume, **rest):
         calls.append(("teachers", list(seeds), resume))
@@ -56,9 +62,12 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     def train(files, folder, *, settings, provenance, resume, before, say):
         calls.append((folder.name, files, settings))
-        return made(folder / "model")
+        return made(folder / "model", settings)
 
     def distill(translator, pairs, folder, *, search, identity, keep_original, progress):
+        if folder.name.startswith("drawn"):
+            assert search.temperature == 1 and search.top_k == 10
+            return draw(translator, pairs, folder, search=search, identity=identity)
         calls.append((folder.name, list(pairs()), search))
         folder.mkdir(parents=True)
         paths = folder / "train.en", folder / "train.de"
@@ -66,17 +75,17 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             path.write_text("".join("x\n" for _ in pairs()) * (2 if keep_original else 1))
         return distillation.Distilled(*paths, {})
 
+    draw = distillation.distill
     monkeypatch.setattr(teachers, "train_seeds", train_seeds)
     monkeypatch.setattr(teachers, "train", train)
     monkeypatch.setattr(teachers.distillation, "distill", distill)
-    monkeypatch.setattr(teachers.release, "ensemble", lambda models, path, say: made(path))
+    monkeypatch.setattr(teachers.release, "ensemble", lambda models, path, say: made(path, members=models))
     monkeypatch.setattr(teachers.Translator, "load", staticmethod(lambda path: Drawer()))
     output = tmp_path / "out"
 
-    def go(**more: Any) -> bundle.Bundle:
-        return pipeline.train_with_teachers(
-            Files(Path("a.en"), Path("a.de")), output, 2, settings={**LANGUAGES, **settings}, say=lambda _: None, **more
-        )
+    def go(teachers: int = 2, **more: Any) -> bundle.Bundle:
+        files, rest = Files(Path("a.en"), Path("a.de")), {"settings": {**LANGUAGES, **settings}, **more}
+        return pipeline.train_with_teachers(files, output, teachers, say=lambda _: None, **rest)
 
     return SimpleNamespace(calls=calls, go=go, output=output, settings=settings)
 
@@ -155,6 +164,33 @@ class TestStages:
         staged.calls.clear()
         staged.go(resume=True)
         assert [name for name, *_ in staged.calls] == ["teachers", "new", "out"]
+
+    def test_a_draw_that_was_stopped_goes_on_where_it_was(self, staged, monkeypatch):
+        wanted, read, stop = Drawer.stream, [], {2: 5}
+
+        def stream(self, lines, *, search):
+            for number, translation in enumerate(wanted(self, lines, search=search)):
+                if number == stop.get(search.seed):
+                    raise KeyboardInterrupt
+                read.append((search.seed, translation.source))
+                yield translation
+
+        monkeypatch.setattr(Drawer, "stream", stream)
+        with pytest.raises(Interrupted, match=rf"Continue with .* --resume, in {staged.output}$"):
+            staged.go()
+        stop.clear()
+        staged.go(resume=True)
+        assert read == [(draw, f"train Zeile {n}") for draw in (1, 2, 3, 4) for n in range(20)]
+        drawn = (staged.output / "text" / "drawn.en").read_text().splitlines()
+        kept = [n for n in range(20) if n % 10 not in (7, 8)]
+        assert drawn == [f"train Zeile {n} again {draw}" for draw in (1, 2, 3, 4) for n in kept]
+
+    def test_with_another_number_of_teachers_it_does_not_go_on(self, staged):
+        staged.go()
+        staged.calls.clear()
+        with pytest.raises(PipelineError, match=r"keeps its teachers, --teachers 2\. Received: --teachers 3$"):
+            staged.go(3, resume=True)
+        assert staged.calls == []
 
     def test_a_large_corpus_gets_fewer_draws(self, staged, monkeypatch):
         monkeypatch.setattr(teachers, "MOST", 45)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq import bundle, corpus
+import msgspec
+
+from seq2seq import bundle, config, corpus
 from seq2seq.config import Config
 
 
@@ -32,11 +34,19 @@ def stopped(folder: Path) -> Interrupted:
 
 @contextlib.contextmanager
 def parts_of(folder: Path) -> Iterator[None]:
-    """While entered, a run that is stopped is a part of the one in this folder, which is what goes on."""
+    """While entered, a run is a part of the one in this folder: that is what goes on where it is stopped, and what
+    goes with it, where it was not there before, if the part is refused and leaves nothing.
+    """
+    new = not folder.exists()
     try:
         yield
     except Interrupted:
         raise stopped(folder) from None
+    except (ValueError, OSError, MemoryError):
+        if new:
+            with contextlib.suppress(OSError):  # where it holds anything, or was never made
+                folder.rmdir()
+        raise
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,20 @@ def check_kind(folder: Path, flag: str) -> None:
     if flag != begun and (begun or Run(folder).config.exists()):
         how = f"with {begun}" if begun else f"without {flag}"
         raise PipelineError(f"A run must be resumed as it was begun, {how}. Received: {folder}")
+
+
+def check_settings(run: Run, settings: Mapping[str, Any]) -> None:
+    """Refuses settings that are not those the run was started with: its schedule and its weights depend on them.
+
+    Raises:
+        PipelineError: they are others.
+    """
+    resolved = config.build(config.load(run.config))
+    changed = config.changes(resolved, config.build(msgspec.to_builtins(resolved), dict(settings)))
+    if changed:
+        raise PipelineError(
+            f"A resumed run keeps its settings; other ones need a new folder. Received: {', '.join(changed)}"
+        )
 
 
 def _begun(folder: Path) -> str:

@@ -18,7 +18,7 @@ import msgspec
 from seq2seq import bundle, config
 from seq2seq.bundle import Bundle
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, Run, check_folder, parts_of, replace
+from seq2seq.pipeline.run import Files, Run, check_folder, check_settings, parts_of, replace
 from seq2seq.pipeline.train import train
 
 
@@ -53,11 +53,12 @@ def train_seeds(
         run = Run(output / f"seed-{seed}")
         if not run.config.exists() and first.config.exists():
             _share(first, run, seed)
+        own = {**settings, "training": {**settings.get("training", {}), "seed": seed}}
         if (run.model / bundle.MANIFEST).exists():
+            check_settings(run, own)
             models.append(bundle.load(run.model))
             continue
         say(f"seed {seed}")
-        own = {**settings, "training": {**settings.get("training", {}), "seed": seed}}
         going = run.folder.exists()
         with parts_of(output):
             made = train(files, run.folder, settings=own, provenance=provenance, resume=going, before=before, say=say)

@@ -5,7 +5,7 @@ It owns the order and what each stage gets; every stage is another file's and go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,16 @@ import msgspec
 from seq2seq import bundle, config, corpus, distillation, release
 from seq2seq.bundle import Bundle
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, Run, check_folder, check_kind, parts_of, replace
+from seq2seq.config import SearchConfig
+from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, parts_of, replace, stopped
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.train import train
 from seq2seq.tokenizer import BARE
 from seq2seq.translator import Translator
-from seq2seq.translator.checks import UNUSABLE
 
 DRAWS, MOST = 4, 400_000
 """How many new sources are drawn for each target line, of a small corpus; and how many at most in all."""
-DRAWN = {"temperature": 1.0, "top_k": 10}
+DRAWN = {"temperature": 1.0, "top_k": 10, "n_best": 1, "diversity": 0.0}
 """How: freely, but not from what label smoothing leaves to every piece of the vocabulary."""
 N_BEST = 5
 LONGER = 1.5
@@ -65,7 +65,7 @@ def train_with_teachers(
         resume: go on where it was stopped, whatever stopped it.
 
     Raises:
-        PipelineError: `output` is in use, or there is nothing to resume.
+        PipelineError: `output` is in use, there is nothing to resume, or it was begun with more or fewer teachers.
         Interrupted: SIGINT or SIGTERM came; the message says how to go on.
         Whatever `train` raises.
 
@@ -74,6 +74,7 @@ def train_with_teachers(
     """
     check_folder(output, resume)
     check_kind(output, "--teachers")
+    _check_number(output / "ensemble", teachers)
     with parts_of(output):
         seed = config.build(dict(settings)).training.seed
         training = {name: value for name, value in settings.get("training", {}).items() if name != "seed"}
@@ -175,12 +176,13 @@ class Text:
         targets = self._taught.text(1)
         targets = targets[:: -(-len(targets) // MOST)]
         draws = min(DRAWS, MOST // len(targets))
-        self._say(f"drawing {draws * len(targets):,} new sources")
-        translator = Translator.load(back.path)
-        every = [line for draw in range(1, draws + 1) for line in self._draw(translator, targets, draw)]
+        pairs, every = [(line, "") for line in targets], []
+        for draw in range(1, draws + 1):
+            search = msgspec.structs.replace(back.config.search, **DRAWN, seed=draw)
+            _, drawn = self._distilled(back, f"drawn-{draw}", pairs, search)
+            every += drawn.read_text(encoding="utf-8").split("\n")[:-1]
         held_out = self._taught.held_out()
         lines = [line for line, folded in zip(every, corpus.fold_all(every), strict=True) if folded not in held_out]
-        self._folder.mkdir(parents=True, exist_ok=True)
         replace(path, "".join(f"{line}\n" for line in lines).encode())
         return path
 
@@ -188,32 +190,34 @@ class Text:
         """The text and the new sources as the ensemble translates them; the text itself follows on the first."""
         own = list(zip(self._taught.text(0), self._taught.text(1), strict=True))
         new = [(line, "") for line in drawn.read_text(encoding="utf-8").split("\n")[:-1]]
-        return [self._distilled(ensemble, "own", own), self._distilled(ensemble, "new", new)]
+        search = ensemble.config.search
+        nearest = msgspec.structs.replace(search, n_best=N_BEST, beam=max(N_BEST, search.beam))
+        return [
+            self._distilled(ensemble, "own", own, nearest, keep_original=True),
+            self._distilled(ensemble, "new", new, search),
+        ]
 
-    @staticmethod
-    def _draw(translator: Translator, targets: Sequence[str], seed: int) -> Iterator[str]:
-        search = msgspec.structs.replace(translator.config.search, **DRAWN, seed=seed)
-        for translation in translator.stream(targets, search=search):
-            if translation.text.strip() and not UNUSABLE & set(translation.flags):
-                yield translation.text
-
-    def _distilled(self, ensemble: Bundle, name: str, pairs: list[tuple[str, str]]) -> tuple[Path, Path]:
-        folder, own = self._folder / name, name == "own"
-        source, target = (folder / f"train.{language}" for language in self._taught.languages)
+    def _distilled(
+        self, by: Bundle, name: str, pairs: list[tuple[str, str]], search: SearchConfig, *, keep_original: bool = False
+    ) -> tuple[Path, Path]:
+        """What is translated, and its translations; one that was stopped goes on, one that is done is done."""
+        folder = self._folder / name
+        source, target = (folder / f"train.{language}" for language in (by.source_language, by.target_language))
         if source.exists() and target.exists():
             return source, target
-        self._say(f"the teachers translate {len(pairs):,} sentences")
-        translator = Translator.load(ensemble.path)
-        search = translator.config.search
-        made = distillation.distill(
-            translator,
-            lambda: iter(pairs),
-            folder,
-            search=msgspec.structs.replace(search, n_best=N_BEST, beam=max(N_BEST, search.beam)) if own else search,
-            identity={"model": ensemble.digest, "text": name},
-            keep_original=own,
-            progress=_tenths(len(pairs), self._say),
-        )
+        self._say(f"{name}: {by.source_language} to {by.target_language}, {len(pairs):,} sentences")
+        try:
+            made = distillation.distill(
+                Translator.load(by.path),
+                lambda: iter(pairs),
+                folder,
+                search=search,
+                identity={"model": by.digest, "text": name},
+                keep_original=keep_original,
+                progress=_tenths(len(pairs), self._say),
+            )
+        except KeyboardInterrupt:
+            raise stopped(folder) from None
         return made.source, made.target
 
 
@@ -233,6 +237,12 @@ def _trained(
 
 def _together(models: Sequence[Bundle], path: Path, say: Say) -> Bundle:
     return bundle.load(path) if (path / bundle.MANIFEST).exists() else release.ensemble(models, path, say=say)
+
+
+def _check_number(path: Path, teachers: int) -> None:
+    """Refuses to go on with more or fewer teachers than those whose text the student reads."""
+    if (path / bundle.MANIFEST).exists() and (begun := len(bundle.load(path, verify=False).members)) != teachers:
+        raise PipelineError(f"A resumed run keeps its teachers, --teachers {begun}. Received: --teachers {teachers}")
 
 
 def _characters(paths: Iterable[Path]) -> set[str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import msgspec
 import numpy as np
 import tensorflow as tf
 
@@ -28,7 +27,7 @@ from seq2seq.pipeline import material, parent
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
-from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, stopped, sweep
+from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_settings, stopped, sweep
 from seq2seq.pipeline.start import start
 from seq2seq.pipeline.watching import Watch
 from seq2seq.training import Trainer
@@ -80,7 +79,7 @@ def train(
             start(files, run, settings, say, budget=before.budget)
     devices.wait(run.config)
     resolved = config.build(config.load(run.config))
-    _keep_settings(resolved, settings)
+    check_settings(run, settings)
     _keep_text(run, files)
     tokenizers = material.tokenizers(run, resolved)
     pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
@@ -129,15 +128,6 @@ def _left_as_it_was(run: Run, resume: bool) -> Iterator[None]:
         if not resume:
             shutil.rmtree(run.folder, ignore_errors=True)
         raise
-
-
-def _keep_settings(resolved: Config, settings: Mapping[str, Any]) -> None:
-    """Refuses settings that are not those the run was started with: its schedule and its weights depend on them."""
-    changed = config.changes(resolved, config.build(msgspec.to_builtins(resolved), dict(settings)))
-    if changed:
-        raise PipelineError(
-            f"A resumed run keeps its settings; other ones need a new folder. Received: {', '.join(changed)}"
-        )
 
 
 def _keep_text(run: Run, files: Files) -> None:

@@ -23,13 +23,15 @@ def learn(run: Run, resolved: Config, exact: bool, say: Say) -> Config:
     """Writes the tokenizers and returns the configuration with the size of the largest.
 
     A vocabulary that nobody asked for gives way to the largest that the corpus supports; where its characters alone
-    take more than that, as those of Japanese may, it grows until half of its size is left for longer pieces.
+    take more than that, as those of Japanese may, it grows until half of its size is left for longer pieces. Of two
+    vocabularies the smaller one gives way even where somebody asked: that is what a resolved configuration asks for.
 
     Arguments:
         exact: whether somebody asked for it.
     """
     wanted, languages = resolved.tokenizer, (resolved.source_language, resolved.target_language)
-    sizes = []
+    sizes: list[int] = []
+    refused: list[TokenizerError] = []
     for name, read in zip(run.sides(resolved), (languages,) if wanted.joint else zip(languages), strict=False):
 
         def make(vocabulary: int, read: Sequence[str] = read) -> bytes:
@@ -37,7 +39,13 @@ def learn(run: Run, resolved: Config, exact: bool, say: Say) -> Config:
             sentences = itertools.chain.from_iterable(run.lines("train", language) for language in read)
             return train_tokenizer(sentences, vocabulary=vocabulary, kind=wanted.kind, symbols=symbols, form=form)
 
-        model = make(wanted.vocabulary) if exact else _fitting(make, wanted.vocabulary)
+        try:
+            model = make(wanted.vocabulary) if exact else _fitting(make, wanted.vocabulary)
+        except TokenizerError as error:
+            refused.append(error)
+            if not error.largest or len(refused) == len(set(run.sides(resolved))):
+                raise
+            model = make(error.largest)
         replace(run.folder / name, model)
         sizes.append(len(Tokenizer(model)))
         say(f"{name}: {sizes[-1]:,} pieces")
