@@ -125,13 +125,27 @@ class Devices:
         return flag if self.machines == 1 else bool(self._sum([float(flag)])[0])
 
     def told(self, make: Callable[[], Any]) -> Any:
-        """What `make` gives on the first machine, plain JSON, on every machine; only the first one calls it."""
+        """What `make` gives on the first machine, plain JSON, on every machine; only the first one calls it.
+
+        Raises:
+            DistributionError: on the others, where it raises a ValueError on the first.
+        """
         if self.machines == 1:
             return make()
-        text = json.dumps(make(), default=float).encode() if self.chief else b""
+        text, failure = b"", None
+        if self.chief:
+            try:
+                text = json.dumps({"value": make()}, default=float).encode()
+            except ValueError as error:
+                text, failure = json.dumps({"failure": str(error)}).encode(), error
         block = np.zeros(int(self._sum([float(len(text))])[0]), np.float32)
         block[: len(text)] = np.frombuffer(text, np.uint8)
-        return json.loads(self._sum(block).astype(np.uint8).tobytes())
+        told = json.loads(self._sum(block).astype(np.uint8).tobytes())
+        if failure:
+            raise failure
+        if "failure" in told:
+            raise DistributionError(f"The first machine has ended the run. Received: {told['failure']}")
+        return told["value"]
 
     def check(self, value: Any, what: str) -> None:
         """Refuses to go on where a machine starts from something else than the first one does."""

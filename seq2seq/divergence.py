@@ -20,16 +20,16 @@ def in_step(loss: float, norm: float) -> str | None:
         norm: of the gradient, before clipping.
     """
     if not math.isfinite(loss):
-        return f"The loss must stay finite; lower training.learning_rate. Received: {loss}"
+        return f"The loss must stay finite; lower training.learning_rate, in a new run. Received: {loss}"
     if not math.isfinite(norm):
         return (
             "The norm of the gradient must stay finite; lower training.learning_rate, or set training.precision to "
-            f"float32. Received: {norm}"
+            f"float32, in a new run. Received: {norm}"
         )
     return None
 
 
-def in_epoch(perplexities: Sequence[float], *, warm: int) -> str | None:
+def in_epoch(perplexities: Sequence[float], *, warm: int, chance: float) -> str | None:
     """What is wrong after an epoch, if anything is.
 
     The perplexity of the training text decides: that of the validation set also rises where a small corpus is learned
@@ -38,11 +38,13 @@ def in_epoch(perplexities: Sequence[float], *, warm: int) -> str | None:
     Arguments:
         perplexities: of every epoch so far, the one that just ended last.
         warm: epochs that the learning rate rises in; before their end nothing is judged.
+        chance: the perplexity of who knows nothing, which a training begins with: pieces of the target vocabulary.
     """
     *before, now = perplexities
-    if not before or len(before) < warm or now <= RISE * min(before):
+    best = min([chance, *before])
+    if len(before) < warm or now <= RISE * best:
         return None
     return (
         "The perplexity must not rise far above its best; lower training.learning_rate or raise training.warmup_steps, "
-        f"in a new run. Received: {now:.2f}, after {min(before):.2f}"
+        f"in a new run. Received: {now:.2f}, after {best:.2f}"
     )

@@ -51,7 +51,7 @@ def adam(config: TrainingConfig, steps: int) -> FusedAdam:
     """Adam under the schedule of `config`, for a run of this many steps."""
     schedule = WarmUp(
         config.learning_rate,
-        config.final_learning_rate,
+        min(config.learning_rate, config.final_learning_rate),
         warmup=min(config.warmup_steps, max(1, steps // 4)),
         total=steps,
         decay=config.schedule,

@@ -208,9 +208,9 @@ class Trainer:
             ended = time.monotonic()
             now.seconds, begun = now.seconds + ended - begun, ended
             logs = {"loss": now.sums[0] / now.sums[2], "perplexity": perplexity(now.sums[1], int(now.sums[2]))}
-            self.callbacks.on_train_batch_end(
-                now.batch - 1, logs | {"gradient_norm": norm, "tokens": sums[2], "seconds": now.seconds}
-            )
+            own = {"batch_loss": sums[0] / sums[2], "batch_perplexity": perplexity(sums[1], int(sums[2]))}
+            more = {"gradient_norm": norm, "tokens": sums[2], "seconds": now.seconds}
+            self.callbacks.on_train_batch_end(now.batch - 1, logs | own | more)
             if self.devices.any(stop.asked or STOP.is_set()):
                 self._save()
                 self.devices.part()
@@ -235,7 +235,7 @@ class Trainer:
         """Refuses to go on, or to keep anything, after an epoch that has unlearned."""
         now = self.standing
         perplexities = [*(entry["perplexity"] for entry in now.history), perplexity(now.sums[1], int(now.sums[2]))]
-        if wrong := divergence.in_epoch(perplexities, warm=warm):
+        if wrong := divergence.in_epoch(perplexities, warm=warm, chance=float(self.model.decoder.bias.shape[0])):
             raise self._astray(wrong)
 
     def _astray(self, wrong: object) -> TrainingError:

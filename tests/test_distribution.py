@@ -266,3 +266,20 @@ def test_what_the_first_machine_says_is_heard_by_all(monkeypatch):
     assert two_of(0, _sum=send).told(lambda: said) == said
     heard = iter(wire)
     assert two_of(1, _sum=lambda _: next(heard)).told(lambda: 1 / 0) == said
+
+
+def test_where_the_first_machine_fails_the_others_hear_why():
+    wire: list[np.ndarray] = []
+
+    def send(numbers):
+        wire.append(np.array(numbers, np.float32))
+        return wire[-1]
+
+    def fail():
+        raise training.TrainingError("Translations must have finite scores.")
+
+    with pytest.raises(training.TrainingError, match="^Translations must have finite scores"):
+        two_of(0, _sum=send).told(fail)
+    heard = iter(wire)
+    with pytest.raises(DistributionError, match="first machine has ended the run. Received: Translations must have fi"):
+        two_of(1, _sum=lambda _: next(heard)).told(lambda: 1 / 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
 from seq2seq import lstm  # noqa: E402
+from seq2seq.config import ModelConfig  # noqa: E402
+from seq2seq.model import Seq2Seq  # noqa: E402
 
 B, T, E, D = 3, 5, 4, 7
 LENGTHS = [5, 2, 1]
@@ -96,6 +100,40 @@ def test_gradients_equal_keras(layer, random):
 
     for mine, keras_own in zip(ours, gradients(theirs), strict=True):
         np.testing.assert_allclose(mine, keras_own, atol=1e-5 * max(1.0, np.abs(keras_own).max()))
+
+
+class TestOnAGpu:
+    """Where TensorFlow sees a GPU the Keras layer trains; here it seems to see one, and a processor computes."""
+
+    @pytest.fixture
+    def gpu(self, monkeypatch):
+        monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [kind])
+        monkeypatch.setattr(lstm, "_over_time", None)  # what would be called elsewhere
+
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_the_layer_says_what_the_loop_says(self, layer, random, reverse, request):
+        x, mask, state = inputs(random)
+        h, last = lstm.run(layer, x, mask, state, reverse=reverse, training=True)
+        request.getfixturevalue("gpu")
+        theirs, theirs_last = lstm.run(layer, x, mask, state, reverse=reverse, training=True)
+        np.testing.assert_allclose(at_tokens(theirs, mask), at_tokens(h, mask), atol=1e-5)
+        np.testing.assert_allclose(theirs_last.h, last.h, atol=1e-5)
+        np.testing.assert_allclose(theirs_last.c, last.c, atol=1e-5)
+
+    def test_every_layer_of_the_network_is_one_that_cudnn_computes(self, gpu, monkeypatch):
+        rnn = importlib.import_module("keras.src.backend.tensorflow.rnn")
+        right: list[bool] = []
+
+        def kernel(inputs, h, c, kernel, recurrent_kernel, bias, mask, *rest):
+            right.append(mask is None or bool(rnn._is_sequence_right_padded(mask)))
+            raise NotImplementedError  # so Keras computes it itself
+
+        monkeypatch.setattr(rnn, "_is_gpu_available", lambda: True)
+        monkeypatch.setattr(rnn, "_cudnn_lstm", kernel)
+        model = Seq2Seq(ModelConfig(embedding=6, units=8, encoder_layers=2, decoder_layers=2), 20)
+        memory, state = model.encode(tf.constant([[5, 6, 7, 2], [8, 2, 0, 0]]), training=True)
+        model.decode(tf.constant([[1, 5, 6], [1, 7, 0]]), state, memory, training=True)
+        assert right == [True] * 6  # two layers of the encoder, both ways each, and two of the decoder
 
 
 def test_reversing_the_source_reverses_the_backward_states(layer, random):

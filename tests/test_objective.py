@@ -73,6 +73,13 @@ def rate(decay: str, step: int) -> float:
     return float(schedule.WarmUp(1.0, 0.1, warmup=10, total=110, decay=decay)(step))
 
 
+@pytest.mark.parametrize("decay", ["cosine", "inverse_sqrt", "constant", "plateau"])
+def test_a_rate_below_the_final_one_does_not_rise_to_it(decay):
+    made = optimizer.adam(TrainingConfig(learning_rate=1e-6, schedule=decay, warmup_steps=10), 100).schedule
+    rates = [float(made(step)) for step in (10, 50, 100)]
+    assert max(rates) <= 1.001e-6 and min(rates) > 0
+
+
 def test_schedules_rise_together_and_fall_as_named():
     for decay in ("cosine", "inverse_sqrt", "constant"):
         assert rate(decay, 0) == pytest.approx(0.1)

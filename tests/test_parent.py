@@ -168,6 +168,12 @@ def test_batches_are_never_larger_than_the_parents_or_than_suits_the_text(pairs,
     assert settings["epochs"] <= Config().training.epochs
 
 
+def test_a_parent_of_wide_batches_is_trained_further_in_those_that_suit_the_text():
+    wide = config.build({"training": {"batch_tokens": 2400}})
+    sizes = [config.fine_tuning(wide, pairs)["training"]["batch_tokens"] for pairs in (300, 5000, 20_000, 200_000)]
+    assert sizes == [400, 600, 1200, 2400]
+
+
 @pytest.mark.parametrize(("pairs", "epochs", "warmup"), [(10, 60, 10), (300, 20, 15), (1000, 6, 50), (200_000, 6, 50)])
 def test_a_few_corrections_are_read_so_often_that_something_moves(pairs, epochs, warmup):
     settings = config.fine_tuning(Config(), pairs)["training"]

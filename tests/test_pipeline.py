@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from seq2seq import batches, bundle, config, pipeline  # noqa: E402
+from seq2seq import batches, bundle, config, pipeline, training  # noqa: E402
 from seq2seq.cli import run  # noqa: E402
+from seq2seq.pipeline import run as run_module  # noqa: E402
 from seq2seq.pipeline.judge import Judge  # noqa: E402
 from seq2seq.pipeline.start import start  # noqa: E402
 from seq2seq.tokenizer import Tokenizer, TokenizerError  # noqa: E402
@@ -116,6 +118,56 @@ def test_a_resumed_run_keeps_its_settings(learned, capsys):
     message = "A resumed run keeps its settings; other ones need a new folder. Received: training.epochs=99"
     assert message in capsys.readouterr().err
     assert (learned / "config.yaml").read_bytes() == before
+
+
+def test_a_resumed_run_keeps_its_other_text_too(tmp_path):
+    begun = pipeline.Run(tmp_path / "run")
+    corpus(tmp_path, 300)
+    text = pipeline.Files(tmp_path / "a.en", tmp_path / "a.de")
+    with_valid = dataclasses.replace(text, valid_source=tmp_path / "a.en", valid_target=tmp_path / "a.de")
+    start(with_valid, begun, {}, lambda line: None)
+    run_module.check_text(begun, with_valid)
+    run_module.check_text(begun, pipeline.Files(Path("-")))  # as of --resume alone
+    elsewhere = tmp_path / "elsewhere"
+    run_module.check_text(begun, pipeline.Files(elsewhere / "a.en", elsewhere / "a.de"))
+    other = dataclasses.replace(with_valid, valid_source=Path("v.en"), valid_target=Path("v.de"))
+    more = dataclasses.replace(text, more=((Path("b.en"), Path("b.de")),))
+    tested = dataclasses.replace(text, test_source=Path("t.en"), test_target=Path("t.de"))
+    for files, told in (
+        (other, "validation text; .*: v.en and v.de, begun with a.en and a.de"),
+        (more, "text; .*: a.en and a.de and b.en and b.de, begun with a.en and a.de"),
+        (tested, "test text; .*: t.en and t.de, begun with none"),
+    ):
+        with pytest.raises(pipeline.PipelineError, match=rf"^A resumed run keeps its {told}$"):
+            run_module.check_text(begun, files)
+
+
+@pytest.mark.parametrize("preflight", [(), ("--no-preflight",)], ids=["usual", "no preflight"])
+def test_text_of_which_nothing_is_short_enough_is_one_sentence(tmp_path, capsys, preflight):
+    text = corpus(tmp_path, 300)
+    for side in ("en", "de"):
+        lines = (tmp_path / f"a.{side}").read_text().splitlines()
+        (tmp_path / f"a.{side}").write_text("".join(f"{line} {line} {line}\n" for line in lines))
+    output = ["--output", str(tmp_path / "run"), *preflight]
+    assert run(["train", *text, *output, *assigned("training.max_tokens=4")]) == 1
+    said = capsys.readouterr().err
+    assert "There must be pairs to train on; look at training.max_tokens. Received: none" in said
+
+
+@pytest.mark.slow
+def test_a_training_that_goes_astray_leaves_what_it_had_learned(tmp_path, monkeypatch, capsys):
+    kept = tmp_path / "run" / "checkpoints"
+
+    def in_step(loss, norm):
+        return "The loss must stay finite." if len(list(kept.glob("epoch-*.safetensors"))) == 2 else None
+
+    monkeypatch.setattr(training.divergence, "in_step", in_step)
+    assert run(train(tmp_path, "training.epochs=9")) == 1
+    folder = tmp_path / "run" / "model"
+    said = capsys.readouterr()
+    assert f"last good checkpoint is {kept / 'latest.safetensors'}" in said.err
+    assert said.err.endswith(f"; what it had learned by then is in {folder}\n") and not said.out
+    assert bundle.load(folder).provenance["epochs"] == 2
 
 
 def test_a_resumed_run_keeps_its_text(learned, tmp_path, capsys):

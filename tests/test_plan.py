@@ -211,6 +211,24 @@ def test_a_plan_shows_everything_and_leaves_nothing(files, tmp_path, monkeypatch
     assert made.cost.rate > 0
 
 
+def test_a_plan_tells_pairs_that_are_seen_again_from_pairs_that_are_left_out(files, tmp_path, quick):
+    for name, words in (("en", "nine eight"), ("de", "neun acht")):
+        (tmp_path / f"more.{name}").write_text(
+            "".join(f"{words} {n} " * (1 + 9 * (n % 4 == 0)) + "\n" for n in range(40))
+        )
+    both = dataclasses.replace(files, more=((tmp_path / "more.en", tmp_path / "more.de"),))
+    usual = SMALL["training"] | {"max_tokens": 20}
+    made = {
+        weight: pipeline.plan(
+            both, settings=SMALL | {"training": usual, "corpus": {"weights": (1.0, weight)}}, say=lambda line: None
+        )
+        for weight in (1.0, 3.0)
+    }
+    assert made[1.0].left_out == made[3.0].left_out and made[3.0].pieces > made[1.0].pieces
+    (count,) = made[1.0].left_out.values()
+    assert 0 < count < made[1.0].report["splits"]["train"]
+
+
 def test_averages_and_wide_batches_need_memory():
     side = Side.of(np.full(160, 5, np.int32), [4] * 40)
     pairs = Pairs(side, side)

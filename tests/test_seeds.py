@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -126,6 +127,16 @@ def test_only_what_all_have_is_put_together():
 def test_flags_that_contradict(run, tmp_path, arguments, message):
     text = ("--source", "a.en", "--target", "a.de", "--output", tmp_path / "x")
     assert run("train", *text, *arguments) == (2, "", f"seq2seq: error: {message}\n")
+
+
+@pytest.mark.parametrize("flags", [("--seeds", "1,2"), ("--teachers", "2")], ids=lambda flags: flags[0])
+def test_several_machines_train_one_model(run, tmp_path, monkeypatch, flags):
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    code, out, said = run("train", "--source", "a.en", "--target", "a.de", "--output", tmp_path / "x", *flags)
+    assert (code, out) == (2, "")
+    assert said == f"seq2seq: error: {flags[0]} trains on one machine. Received: {flags[0]}, and TF_CONFIG with 2\n"
+    assert not (tmp_path / "x").exists()
 
 
 def test_the_command_prints_every_folder(run, tmp_path, monkeypatch):

@@ -261,9 +261,15 @@ def test_the_norm_of_a_table_that_is_only_looked_up_counts_each_row_once():
 
 
 def test_a_rise_while_the_learning_rate_still_rises_is_none():
-    assert divergence.in_epoch([10.0, 31.0], warm=2) is None
-    assert divergence.in_epoch([10.0, 31.0], warm=1)
-    assert divergence.in_epoch([10.0], warm=0) is None
+    assert divergence.in_epoch([10.0, 31.0], warm=2, chance=20.0) is None
+    assert divergence.in_epoch([10.0, 31.0], warm=1, chance=20.0)
+    assert divergence.in_epoch([10.0], warm=0, chance=20.0) is None
+
+
+def test_a_first_epoch_may_not_end_far_above_chance():
+    assert divergence.in_epoch([59.0], warm=0, chance=20.0) is None
+    assert "Received: 61.00, after 20.00" in str(divergence.in_epoch([61.0], warm=0, chance=20.0))
+    assert divergence.in_epoch([61.0], warm=1, chance=20.0) is None
 
 
 def test_tokens_a_second_are_those_of_the_steps_and_the_seconds_those_of_all(tmp_path):

@@ -13,6 +13,7 @@ pytest.importorskip("tensorflow")
 from seq2seq import config, progress  # noqa: E402
 from seq2seq.config import ModelConfig  # noqa: E402
 from seq2seq.model import Seq2Seq  # noqa: E402
+from seq2seq.pipeline import material  # noqa: E402
 from seq2seq.pipeline.run import Run  # noqa: E402
 from seq2seq.pipeline.watching import Watch  # noqa: E402
 from seq2seq.progress.board import picture  # noqa: E402
@@ -39,7 +40,7 @@ def run(tmp_path) -> Run:
 
 def watch(run: Run, model: Seq2Seq, history: list, said: str = "<b>eins</b>") -> Watch:
     resolved = config.build({"source_language": "en", "target_language": "de"})
-    return Watch(run, resolved, model, samples=lambda: [("one", said, "eins")], history=lambda: history)
+    return Watch(run, resolved, model, samples=lambda: [("one", said, "eins")], history=lambda: history, left_out={})
 
 
 def translation(text: str, engine: str = "litert-int8", flags: tuple[str, ...] = ()) -> Translation:
@@ -108,6 +109,16 @@ def look() -> progress.Look:
     return progress.Look(("▁$a$", "▁犬", "</s>"), ("▁x_1^", "</s>"), attention, {"decoder 1/forget": np.ones((2, 4))})
 
 
+def test_pairs_that_are_left_out_stand_in_the_page(run, model):
+    told = {"read": 9, "kept": 8, "dropped": {}, "splits": {"train": 6}, "findings": [], "warnings": []}
+    (run.data / "report.json").write_text(json.dumps(told))
+    resolved = config.build({"source_language": "en", "target_language": "de"})
+    left_out = material.left_out(run, resolved, 4)
+    assert material.left_out(run, resolved, 6) == {}
+    Watch(run, resolved, model, samples=list, history=list, left_out=left_out).on_train_begin()
+    assert "left out of train: over 100 pieces</td><td dir=auto>2<" in page(run)
+
+
 def test_a_picture_has_colours_and_takes_any_piece():
     drawn = picture(look())
     assert drawn.dtype == np.uint8 and drawn.shape[2] == 3 and drawn.min() < 100
@@ -117,10 +128,29 @@ def test_tensorboard_gets_scores_attention_and_gates(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     board = progress.TensorBoard(tmp_path, lambda: [look()])
-    board.on_train_begin()
+    board.on_train_begin({"epochs": 1, "steps": 10})
     board.on_epoch_end(0, ENTRY)
     board.on_train_end()
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     tags = {"epoch/chrf", "epoch/tokens_per_second", "attention/sentence 1", "gates/decoder 1/forget"}
     assert tags <= set(events.Tags()["tensors"])
+
+
+def test_batches_of_epochs_of_any_length_follow_each_other(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorflow import make_ndarray
+
+    board = progress.TensorBoard(tmp_path, every=2)
+    board.on_train_begin({"epochs": 3, "steps": 30})
+    for epoch, length in enumerate((10, 12, 8)):
+        board.on_epoch_begin(epoch, {"batches": length, "batch": 0})
+        for batch in range(length):
+            own = {"batch_loss": 100.0 * epoch + batch, "batch_perplexity": 2.0, "gradient_norm": 1.0}
+            board.on_train_batch_end(batch, {"loss": 0.5, "perplexity": 0.5, **own})
+    board.on_train_end()
+    events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0})
+    events.Reload()
+    shown = [(each.step, float(make_ndarray(each.tensor_proto))) for each in events.Tensors("batch/loss")]
+    assert shown[:6] == [(0, 0.0), (2, 2.0), (4, 4.0), (6, 6.0), (8, 8.0), (10, 100.0)]
+    assert [step for step, _ in shown] == sorted({step for step, _ in shown}) and shown[-1] == (28, 206.0)

@@ -314,7 +314,7 @@ def test_flags_that_contradict_are_refused(run, tmp_path):
     given = ["train", "--output", tmp_path / "x", "--source", "a.en", "--ray-workers", 2]
     code, _, error = run(*given, "--dry-run")
     assert (code, error.count("\n")) == (2, 1)
-    assert "--dry-run measures this machine alone. Received: --dry-run and --ray-workers" in error
+    assert "--dry-run measures one device of this machine. Received: --dry-run and --ray-workers" in error
     code, _, error = run(*given, "--seeds", "1,2")
     assert (code, "--seeds and --ray-workers" in error) == (2, True)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import sys
 import time
@@ -86,7 +87,7 @@ def train(
     """
     shell.held_out(valid_source, valid_target, test_source, test_target)
     begun, seconds = time.monotonic(), _seconds(budget) if budget is not None else 0.0
-    _refuse_dry(dry_run, resume, ray_workers)
+    _refuse_dry(dry_run, {"--resume": resume, "--ray-workers": ray_workers, "--gpus": gpus > 1})
     settings = _settings(configuration, assign or [])
     alone = {"--dry-run": dry_run, "--budget": budget, "--gpus": gpus > 1, "--ray-workers": ray_workers}
     numbers = _seeds(seeds, settings, alone)
@@ -102,8 +103,10 @@ def train(
     shell.import_tensorflow()
     from seq2seq import config, pipeline
 
+    kind = "--teachers" if teachers else "--seeds" if numbers else ""
+    _refuse_machines(kind)
     if resume and output.is_dir():
-        pipeline.check_kind(output, "--teachers" if teachers else "--seeds" if numbers else "")
+        pipeline.check_kind(output, kind)
     first = output / f"seed-{numbers[0]}" if numbers else output
     if teachers:
         first = output / "teachers" / f"seed-{config.build(settings).training.seed}"
@@ -132,17 +135,25 @@ def train(
         shell.show("\n".join(str(model.path) for model in models), as_json=False)
 
 
-def _refuse_dry(dry_run: bool, resume: bool, ray_workers: int | None) -> None:
-    if dry_run and resume:
-        raise UsageError("--dry-run shows a training that has not begun. Received: --dry-run and --resume")
-    if dry_run and ray_workers:
-        raise UsageError("--dry-run measures this machine alone. Received: --dry-run and --ray-workers")
+def _refuse_dry(dry_run: bool, against: dict[str, Any]) -> None:
+    for flag, given in against.items():
+        if dry_run and given:
+            why = "shows a training that has not begun" if flag == "--resume" else "measures one device of this machine"
+            raise UsageError(f"--dry-run {why}. Received: --dry-run and {flag}")
 
 
 def _refuse_teachers(teachers: int | None, against: dict[str, Any]) -> None:
     for flag, given in against.items():
         if teachers and given:
             raise UsageError(f"--teachers trains several models, one after the other. Received: --teachers and {flag}")
+
+
+def _refuse_machines(kind: str) -> None:
+    from seq2seq import distribution
+
+    _, machines = distribution.machine_of(os.environ.get("TF_CONFIG", ""))
+    if kind and machines > 1:
+        raise UsageError(f"{kind} trains on one machine. Received: {kind}, and TF_CONFIG with {machines}")
 
 
 def _train_on_ray(files: Any, output: Path, workers: Any, **shared: Any) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seq2seq.config.sections import Config
+from seq2seq.config.sections import Config, TrainingConfig
 
 
 def defaults(pairs: int) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
     pairs, such as the corrections of a week, come as many steps as of a thousand, or nothing would move.
     """
     epochs = max(6, min(60, 6000 // max(1, pairs)))
-    usual = defaults(pairs).get("training", {}).get("batch_tokens", parent.training.batch_tokens)
+    usual = defaults(pairs).get("training", {}).get("batch_tokens", TrainingConfig().batch_tokens)
     return {
         "corpus": {"weights": ()},
         "training": {

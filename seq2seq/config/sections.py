@@ -83,6 +83,7 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     """Longest source or target in pieces, end of sentence included; longer pairs are left out and counted."""
     learning_rate: Annotated[float, Meta(gt=0.0)] = 1e-3
     final_learning_rate: Annotated[float, Meta(ge=0.0)] = 2e-5
+    """What it falls to; one that is lower from the beginning stays."""
     warmup_steps: Annotated[int, Meta(ge=0)] = 400
     schedule: Literal["cosine", "inverse_sqrt", "constant", "plateau"] = "cosine"
     plateau_patience: Count = 2

@@ -15,7 +15,7 @@ from seq2seq.batches import Pairs
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
 from seq2seq.pipeline import guiding, mixture
-from seq2seq.pipeline.run import Run
+from seq2seq.pipeline.run import PipelineError, Run
 from seq2seq.splits import Splits
 from seq2seq.tokenizer import Tokenizer
 
@@ -48,12 +48,15 @@ def encode(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> 
     return kept, valid, drawn
 
 
-def first_epoch(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs]:
-    """The pairs of the first epoch and those to validate on, split as usual: what a training's cost depends on."""
+def first_epoch(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, int]:
+    """The pairs of the first epoch and those to validate on, split as usual, and how many pairs are kept.
+
+    That is what a training's cost depends on.
+    """
     kept, valid, chosen = plain(run, resolved, sides, say)
     weights = mixture.weights(run, resolved)
     seed = batches.epoch_seed(resolved.training.seed, 0)
-    return (kept if weights is None else kept.take(mixture.rows(weights[chosen], seed))), valid
+    return (kept if weights is None else kept.take(mixture.rows(weights[chosen], seed))), valid, len(kept)
 
 
 def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> tuple[Pairs, Pairs, np.ndarray]:
@@ -72,7 +75,15 @@ def plain(run: Run, resolved: Config, sides: Sequence[Tokenizer], say: Say) -> t
     if out := len(everything) - len(kept):
         share = f", {out / len(everything):.0%} of all" if 10 * out > len(everything) else ""
         say(f"{out:,} pairs are left out{share}: a side has more than training.max_tokens = {wanted.max_tokens} pieces")
+    if not len(kept):
+        raise PipelineError("There must be pairs to train on; look at training.max_tokens. Received: none")
     return kept, pairs(run.pair("valid", resolved)), chosen
+
+
+def left_out(run: Run, resolved: Config, kept: int) -> dict[str, int]:
+    """Of the training text, the pairs beside those that are kept, by the reason; empty where there are none."""
+    count = int(run.report["splits"]["train"]) - kept
+    return {f"left out of train: over {resolved.training.max_tokens} pieces": count} if count else {}
 
 
 def vocabularies(resolved: Config, sides: Sequence[Tokenizer]) -> tuple[int, int | None]:

@@ -22,7 +22,7 @@ from seq2seq.optimizer import MovingAverage
 from seq2seq.pipeline import material
 from seq2seq.pipeline.budget import Cost
 from seq2seq.pipeline.judge import VALIDATED, Judge
-from seq2seq.pipeline.run import PipelineError, Run
+from seq2seq.pipeline.run import Run
 from seq2seq.step import step_function
 
 WARM, STEPS, SECONDS = 2, 40, 5.0
@@ -55,9 +55,7 @@ class Pace:
 def measure(run: Run, resolved: Config, *, clock: Clock = time.perf_counter) -> Cost:
     """What training this configuration costs on the data of a run, whose tokenizers must be its own."""
     sides = material.tokenizers(run, resolved)
-    pairs, valid = material.first_epoch(run, resolved, sides, _silence)
-    if not len(pairs):
-        raise PipelineError("There must be pairs to train on; look at training.max_tokens. Received: none")
+    pairs, valid, _ = material.first_epoch(run, resolved, sides, _silence)
     test = len(run.pair("test", resolved)[0])
     allocation.keep_large_blocks()  # as in training
 

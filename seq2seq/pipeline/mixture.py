@@ -34,7 +34,13 @@ def rows(often: np.ndarray, seed: int) -> np.ndarray:
 
     >>> rows(np.array([1.0, 3.0]), seed=0)
     array([0, 1, 1, 1])
+
+    Raises:
+        PipelineError: not one of them is among them.
     """
     whole = np.floor(often).astype(np.int64)
     more = np.random.default_rng(seed).random(len(often)) < often - whole
-    return np.repeat(np.arange(len(often)), whole + more)
+    seen = np.repeat(np.arange(len(often)), whole + more)
+    if not len(seen):
+        raise PipelineError(f"Every epoch must have pairs; raise a --weight. Received: none, of {len(often):,}")
+    return seen

@@ -35,7 +35,8 @@ class Plan:
     Attributes:
         report: of the corpus, as `report.json` holds it.
         tokenizers: pieces by file.
-        fitting: pairs that are no longer than training.max_tokens, and their target pieces.
+        left_out: pairs of the training text that are not trained on, by the reason.
+        pieces: of the target in an epoch.
         parameters: by layer.
         memory: bytes by what they are for.
         cost: seconds by what they go to.
@@ -44,7 +45,8 @@ class Plan:
 
     report: Mapping[str, Any]
     tokenizers: Mapping[str, int]
-    fitting: tuple[int, int]
+    left_out: Mapping[str, int]
+    pieces: int
     parameters: Mapping[str, int]
     memory: Mapping[str, int]
     cost: Cost
@@ -61,13 +63,10 @@ class Plan:
         return "\n\n".join("\n".join([title, *rows]) for title, rows in sections)
 
     def _data(self) -> list[str]:
-        report, limit = self.report, self.resolved.training.max_tokens
+        report = self.report
         rows = [("pairs read", report["read"]), ("pairs kept", report["kept"])]
         rows += [(f"dropped: {reason}", count) for reason, count in report["dropped"].items() if count]
-        rows += list(report["splits"].items())
-        left_out = report["splits"]["train"] - self.fitting[0]
-        rows += [(f"left out of train: over {limit} pieces", left_out)] if left_out else []
-        rows += [("target pieces an epoch", self.fitting[1])]
+        rows += [*report["splits"].items(), *self.left_out.items(), ("target pieces an epoch", self.pieces)]
         rows += [(f"{name}, pieces", size) for name, size in self.tokenizers.items()]
         return [_row(name, f"{count:,}") for name, count in rows]
 
@@ -98,14 +97,15 @@ def plan(files: Files, *, settings: Mapping[str, Any], budget: Budget | None = N
         start(files, run, settings, say, budget=budget)
         resolved = config.build(config.load(run.config))
         sides = material.tokenizers(run, resolved)
-        pairs, _ = material.first_epoch(run, resolved, sides, say)
+        pairs, _, kept = material.first_epoch(run, resolved, sides, say)
         say("measuring a few steps")
         cost = measure(run, resolved)
         model = material.network(resolved, sides)
         return Plan(
             report=run.report,
             tokenizers=_sizes(run, resolved, sides),
-            fitting=(len(pairs), int(pairs.target.lengths.sum())),
+            left_out=material.left_out(run, resolved, kept),
+            pieces=int(pairs.target.lengths.sum()),
             parameters=parameters(model),
             memory=memory(model, resolved, pairs),
             cost=cost,

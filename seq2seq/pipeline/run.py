@@ -66,6 +66,18 @@ class Files:
     alignments: tuple[Path, ...] = ()
     """Of each corpus the links of words in Pharaoh format, or none at all."""
 
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """Of the files by what they are for, without their folders; none where it is not given or comes from a pipe."""
+        corpora = (path for pair in ((self.source, self.target), *self.more) for path in pair)
+        uses = {
+            "text": corpora,
+            "validation text": (self.valid_source, self.valid_target),
+            "test text": (self.test_source, self.test_target),
+            "alignments": self.alignments,
+        }
+        return {use: [path.name for path in paths if path and str(path) != "-"] for use, paths in uses.items()}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -76,6 +88,11 @@ class Run:
     @property
     def data(self) -> Path:
         return self.folder / "data"
+
+    @property
+    def given(self) -> Path:
+        """The names of the files that it was begun with."""
+        return self.data / "given.json"
 
     @property
     def config(self) -> Path:
@@ -163,6 +180,20 @@ def check_settings(run: Run, settings: Mapping[str, Any]) -> None:
         raise PipelineError(
             f"A resumed run keeps its settings; other ones need a new folder. Received: {', '.join(changed)}"
         )
+
+
+def check_text(run: Run, files: Files) -> None:
+    """Refuses other text than the run was started with: what is read once is not read again.
+
+    Raises:
+        PipelineError: it has other names.
+    """
+    begun = json.loads(run.given.read_text(encoding="utf-8")) if run.given.exists() else {}
+    for use, names in files.names.items():
+        first = begun.get(use, names)
+        if names and names != first:
+            told = f"{' and '.join(names)}, begun with {' and '.join(first) or 'none'}"
+            raise PipelineError(f"A resumed run keeps its {use}; other text needs a new folder. Received: {told}")
 
 
 def _begun(folder: Path) -> str:

@@ -5,6 +5,7 @@ It owns how the settings of a run come about; it does not know training.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
     asked = config.build(*inherited, dict(settings))
     mixture.check(asked.corpus.weights, 1 + len(files.more))
     report = _prepare(files, run, asked)
+    replace(run.given, json.dumps(files.names).encode())
     say(str(report))
     pairs = report.splits["train"]
     if origin:

@@ -14,8 +14,8 @@ import msgspec
 
 from seq2seq import bundle, config, corpus, distillation, release
 from seq2seq.bundle import Bundle
-from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.config import SearchConfig
+from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, parts_of, replace, stopped
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.train import train

@@ -27,10 +27,10 @@ from seq2seq.pipeline import material, parent
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
-from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_settings, stopped, sweep
+from seq2seq.pipeline.run import Files, Run, check_folder, check_settings, check_text, stopped, sweep
 from seq2seq.pipeline.start import start
 from seq2seq.pipeline.watching import Watch
-from seq2seq.training import Trainer
+from seq2seq.training import Trainer, TrainingError
 
 Say = Callable[[str], None]
 
@@ -80,7 +80,7 @@ def train(
     devices.wait(run.config)
     resolved = config.build(config.load(run.config))
     check_settings(run, settings)
-    _keep_text(run, files)
+    check_text(run, files)
     tokenizers = material.tokenizers(run, resolved)
     pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
     allocation.keep_large_blocks()  # not sooner, or what reading the text took would be kept too
@@ -93,30 +93,26 @@ def train(
     _describe(resolved, model, pairs, say)
     judge = Judge(run, resolved, tokenizers[1], valid, source=tokenizers[0])
     origin = parent.adopt(run, model, files.parent, judge=judge, say=say)
-    watch = Watch(run, resolved, model, samples=judge.samples, history=lambda: trainer.standing.history)
+    left_out = material.left_out(run, resolved, len(pairs))
+    watch = Watch(
+        run, resolved, model, samples=judge.samples, history=lambda: trainer.standing.history, left_out=left_out
+    )
     trainer = _trainer(run, resolved, model, judge, say=say, resample=resample, devices=devices, watch=watch)
+
+    def shipped() -> Bundle:
+        arrays, chosen = _best(trainer, judge, resolved)
+        facts = _facts(trainer, chosen) | {"pairs": len(pairs), **origin, **(provenance or {})}
+        return _ship(run, resolved, arrays, facts, watch=watch, say=say)
+
     try:
-        standing = trainer.run(resample(0) if resample else pairs, valid, resume=resume)
+        trainer.run(resample(0) if resample else pairs, valid, resume=resume)
     except training.Interrupted:
         raise stopped(output) from None
-    if not devices.chief:
-        return None
-    arrays, chosen = _best(trainer, judge, resolved)
-    facts = {
-        "version": seq2seq.__version__,
-        "pairs": len(pairs),
-        "parameters": model.count_params(),
-        "epochs": standing.epoch,
-        "minutes": standing.seconds / 60,
-        "machine": f"{precision.processor()}, {platform.system()}",
-        "precision": model.dtype_policy.name,
-        "tensorflow": tf.__version__,
-        "averaged": chosen,
-        "history": standing.history,
-        **origin,
-        **(provenance or {}),
-    }
-    return _ship(run, resolved, arrays, facts, watch=watch, say=say)
+    except TrainingError as error:
+        if not (devices.chief and trainer.standing.history):
+            raise
+        raise TrainingError(f"{error}; what it had learned by then is in {shipped().path}") from None
+    return shipped() if devices.chief else None
 
 
 @contextlib.contextmanager
@@ -128,15 +124,6 @@ def _left_as_it_was(run: Run, resume: bool) -> Iterator[None]:
         if not resume:
             shutil.rmtree(run.folder, ignore_errors=True)
         raise
-
-
-def _keep_text(run: Run, files: Files) -> None:
-    """Refuses other text than the run was started with: what is read once is not read again."""
-    given = [path.name for path in (files.source, files.target) if path and str(path) != "-"]
-    begun = [Path(name).name for name in run.report.get("files", given)]
-    if given and not files.more and given != begun:
-        names = f"{' and '.join(given)}, begun with {' and '.join(begun)}"
-        raise PipelineError(f"A resumed run keeps its text; other text needs a new folder. Received: {names}")
 
 
 def _describe(resolved: Config, model: Seq2Seq, pairs: Pairs, say: Say) -> None:
@@ -181,6 +168,22 @@ def _trainer(
         callbacks=shown if devices.chief else [],
         devices=devices,
     )
+
+
+def _facts(trainer: Trainer, chosen: str) -> dict[str, Any]:
+    """What the model folder says of the training that made it."""
+    model, standing = trainer.model, trainer.standing
+    return {
+        "version": seq2seq.__version__,
+        "parameters": model.count_params(),
+        "epochs": standing.epoch,
+        "minutes": standing.seconds / 60,
+        "machine": f"{precision.processor()}, {platform.system()}",
+        "precision": model.dtype_policy.name,
+        "tensorflow": tf.__version__,
+        "averaged": chosen,
+        "history": standing.history,
+    }
 
 
 def _ship(

@@ -38,10 +38,21 @@ class Watch(keras.callbacks.Callback):
         model: what is trained.
         samples: called after each epoch; source, translation and reference of the same few sentences.
         history: the entries of all epochs so far.
+        left_out: pairs of the training text that are not trained on, by the reason.
     """
 
-    def __init__(self, run: Run, resolved: Config, model: Seq2Seq, *, samples: Samples, history: Callable[[], History]):
+    def __init__(
+        self,
+        run: Run,
+        resolved: Config,
+        model: Seq2Seq,
+        *,
+        samples: Samples,
+        history: Callable[[], History],
+        left_out: Mapping[str, int],
+    ) -> None:
         super().__init__()
+        self._left_out = left_out
         self._run, self._resolved, self._ask, self.history = run, resolved, samples, history
         self._parameters = parameters(model)
         self._samples: dict[int, Any] = {}
@@ -85,12 +96,13 @@ class Watch(keras.callbacks.Callback):
         return f"{state}: {len(history)} of at most {most} epochs, {minutes:.1f} minutes"
 
     def _write(self, state: str, cards: Sequence[report.Card] = ()) -> None:
+        found = self._run.report
         contents = Contents(
             title=f"{self._run.folder.name}: {self._resolved.source_language} to {self._resolved.target_language}",
             state=state,
             history=self.history(),
             samples=self._samples,
-            corpus=self._run.report,
+            corpus=found | {"splits": found["splits"] | self._left_out} if found else {},
             parameters=self._parameters,
             configuration=config.dump(self._resolved),
             cards=cards,

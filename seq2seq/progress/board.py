@@ -61,18 +61,22 @@ class TensorBoard(keras.callbacks.Callback):
         self._summary, self._failures = tf.summary, tf.errors.OpError
         with self._on_disk():
             self._writer = tf.summary.create_file_writer(str(self._folder))
-        self._start = 0
+        self._usual = (logs or {})["steps"] / (logs or {})["epochs"]
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._start = epoch * int((logs or {})["batches"])
+        self._epoch, self._batches = epoch, (logs or {})["batches"]
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if (self._start + batch) % self._every == 0:
-            self._write("batch", ("loss", "perplexity", "gradient_norm"), logs or {}, self._start + batch)
+        if batch % self._every == 0:
+            told = logs or {}
+            own = {"loss": told["batch_loss"], "perplexity": told["batch_perplexity"]}
+            # Epochs differ in their batches where text is drawn anew; on this axis all are as long as the first.
+            place = round(self._usual * (self._epoch + batch / self._batches))
+            self._write("batch", own | {"gradient_norm": told["gradient_norm"]}, place)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         names = ("loss", "perplexity", "valid_perplexity", "bleu", "chrf", "learning_rate", "tokens_per_second")
-        self._write("epoch", [name for name in names if name in (logs or {})], logs or {}, epoch + 1)
+        self._write("epoch", {name: value for name, value in (logs or {}).items() if name in names}, epoch + 1)
         self._look(self._looks(), epoch + 1)
         with self._on_disk():
             self._writer.flush()
@@ -90,10 +94,10 @@ class TensorBoard(keras.callbacks.Callback):
             must = "TensorBoard's folder must be writable and have room"
             raise BoardError(f"{must}. Received: {self._folder} ({reason})") from None
 
-    def _write(self, group: str, names: Sequence[str], logs: Logs, step: int) -> None:
+    def _write(self, group: str, numbers: Logs, step: int) -> None:
         with self._on_disk(), self._writer.as_default():
-            for name in names:
-                self._summary.scalar(f"{group}/{name}", float(logs[name]), step=step)
+            for name, value in numbers.items():
+                self._summary.scalar(f"{group}/{name}", float(value), step=step)
 
     def _look(self, looks: Sequence[Look], step: int) -> None:
         with self._on_disk(), self._writer.as_default():
