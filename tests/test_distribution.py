@@ -127,18 +127,22 @@ def test_two_devices_of_a_machine_do_what_one_does_with_the_same_batches(machine
         assert one != other, "two devices would drop the same units"
 
 
-def test_stopped_on_one_machine_and_killed_on_another_a_run_resumes(machines, together, tmp_path):
+@pytest.mark.parametrize("dead", [1, 0], ids=["another", "the first"])
+def test_stopped_on_one_machine_and_killed_on_another_a_run_resumes(machines, together, tmp_path, dead):
     for code, error, _ in machines.run(tmp_path, {}, {"stop": (signal.SIGTERM, 3)}):
         assert (code, error) == (130, "")
     stopped = checkpoint.load(tmp_path / training.LATEST)[1]
     assert (stopped["epoch"], stopped["batch"]) == (0, 3)
 
-    (code, error, end), (killed, _, death) = machines.run(tmp_path, {}, {"stop": (signal.SIGKILL, 2)})
+    orders: list[dict[str, Any]] = [{}, {}]
+    orders[dead] = {"stop": (signal.SIGKILL, 2)}
+    ends = machines.run(tmp_path, *orders)
+    (killed, _, death), (code, error, end) = ends[dead], ends[1 - dead]
     assert killed == -signal.SIGKILL and code == 1
     assert end - death < 60
     assert error == (
         "seq2seq: error: All machines of a run must stay reachable; start it again on all of them with --resume. "
-        "Received: no answer from another machine, on machine 1 of 2\n"
+        f"Received: no answer from another machine, on machine {2 - dead} of 2\n"
     )
 
     for code, error, _ in machines.run(tmp_path, {}, {}):
