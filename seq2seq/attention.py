@@ -100,14 +100,13 @@ class DotAttention(Attention):
         return values
 
     def score(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(query, keys, transpose_b=True) * self.units**-0.5
+        return _products(query, keys)
 
     def score_backward(self, query: tf.Tensor, keys: tf.Tensor, dscores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        dscores = dscores * self.units**-0.5
-        return tf.matmul(dscores, keys), tf.matmul(dscores, query, transpose_a=True)
+        return _products_backward(query, keys, dscores)
 
 
-class GeneralAttention(DotAttention):
+class GeneralAttention(Attention):
     """score = query . (W value) / sqrt(D) (Luong, Pham and Manning 2015)."""
 
     def build(self, *_: object) -> None:
@@ -118,8 +117,11 @@ class GeneralAttention(DotAttention):
     def keys(self, values: tf.Tensor) -> tf.Tensor:
         return self.key(values)
 
+    def score(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+        return _products(query, keys)
+
     def score_backward(self, query: tf.Tensor, keys: tf.Tensor, dscores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        dquery, dkeys = super().score_backward(query, keys, dscores)
+        dquery, dkeys = _products_backward(query, keys, dscores)
         return dquery, _dense_backward(dkeys, self.key)
 
 
@@ -149,6 +151,17 @@ class AdditiveAttention(Attention):
             _dense_backward(tf.reduce_sum(dboth, axis=2), self.query),
             _dense_backward(tf.reduce_sum(dboth, axis=1), self.key),
         )
+
+
+def _products(query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    """query . key / sqrt(D), (B, T, S)."""
+    return tf.matmul(query, keys, transpose_b=True) * query.shape[-1] ** -0.5
+
+
+def _products_backward(query: tf.Tensor, keys: tf.Tensor, dscores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """From the derivative by the products (B, T, S) those by query and keys."""
+    dscores = dscores * query.shape[-1] ** -0.5
+    return tf.matmul(dscores, keys), tf.matmul(dscores, query, transpose_a=True)
 
 
 def _dense_backward(dy: tf.Tensor, layer: keras.layers.Dense) -> tf.Tensor:

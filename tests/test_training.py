@@ -160,9 +160,7 @@ def test_r_drop_adds_what_two_readings_disagree_by():
 def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path):
     made = trainer(tmp_path)
     made.model.weights[0].assign(np.full(made.model.weights[0].shape, np.nan))
-    with pytest.raises(
-        TrainingError, match=r"The loss must stay finite; lower training.learning_rate.* nan in epoch"
-    ):
+    with pytest.raises(TrainingError, match=r"The loss must stay finite; lower training.learning_rate.* nan in epoch"):
         made.run(corpus(), corpus())
 
 
