@@ -158,7 +158,7 @@ def plan(pairs: Pairs, batch_tokens: int, *, seed: int | None = None) -> list[np
     side, padding included, and the batches are shuffled again; the same seed gives the same plan. Without a seed
     nothing is shuffled.
     """
-    source, target = (_padded(side.lengths) for side in (pairs.source, pairs.target))
+    source, target = (padded(side.lengths) for side in (pairs.source, pairs.target))
     order = np.arange(len(pairs), dtype=np.int32 if len(pairs) < 2**31 else np.int64)
     random = np.random.default_rng(seed)
     if seed is not None:
@@ -200,12 +200,13 @@ def dataset(pairs: Pairs, rows: Sequence[np.ndarray]) -> tf.data.Dataset:
     return made.prefetch(4)
 
 
-def _padded(lengths):
+def padded(lengths):
+    """The widths that sentences of these lengths take in a batch, as few different ones as may be."""
     return -(-lengths // STEP) * STEP
 
 
 def _rectangle(sentences):
-    width = int(_padded(max(len(sentence) for sentence in sentences)))
+    width = int(padded(max(len(sentence) for sentence in sentences)))
     block = np.full((len(sentences), width), PAD, dtype=np.int32)
     for row, sentence in enumerate(sentences):
         block[row, : len(sentence)] = sentence

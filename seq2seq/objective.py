@@ -53,7 +53,7 @@ def smoothed_cross_entropy(logits: tf.Tensor, target: tf.Tensor, smoothing: floa
     return smoothed, tf.stop_gradient(likelihood)
 
 
-def divergence(first: tf.Tensor, second: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+def disagreement(first: tf.Tensor, second: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """How far two predictions of each piece are apart: KL(p || q) + KL(q || p) = sum (p - q) (log p - log q).
 
     Args:

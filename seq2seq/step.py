@@ -16,7 +16,7 @@ from seq2seq.batches import BARE, Batch
 from seq2seq.config import TrainingConfig
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
-from seq2seq.objective import divergence, smoothed_cross_entropy
+from seq2seq.objective import disagreement, smoothed_cross_entropy
 from seq2seq.optimizer import Gathered, MovingAverage
 
 
@@ -41,7 +41,7 @@ def losses(model: Seq2Seq, batch: Batch, config: TrainingConfig) -> tuple[tf.Ten
         return loss, likelihood
     loss, likelihood = (tf.add_n(tf.split(x, 2)) / 2 for x in (loss, likelihood))
     first, second = tf.split(logits, 2)
-    return loss + config.r_drop / 4 * divergence(first, second, batch.target_out), likelihood
+    return loss + config.r_drop / 4 * disagreement(first, second, batch.target_out), likelihood
 
 
 def step_function(

@@ -91,7 +91,7 @@ def test_schedules_rise_together_and_fall_as_named():
     assert rate("constant", 1000) == pytest.approx(1.0)
 
 
-def test_divergence_is_that_of_the_definition_and_so_is_its_slope():
+def test_disagreement_is_that_of_the_definition_and_so_is_its_slope():
     random = np.random.default_rng(3)
     first, second = (tf.constant(random.normal(size=(2, 3, 7)), tf.float32) for _ in range(2))
     target = tf.constant([[4, 5, 6], [4, 3, 0]])
@@ -102,7 +102,7 @@ def test_divergence_is_that_of_the_definition_and_so_is_its_slope():
         return tf.reduce_sum(each, axis=-1) * tf.cast(target > 0, tf.float32)
 
     slopes = []
-    for function in (lambda a, b: objective.divergence(a, b, target), plain):
+    for function in (lambda a, b: objective.disagreement(a, b, target), plain):
         with tf.GradientTape() as tape:
             tape.watch((first, second))
             value = function(first, second)
@@ -110,7 +110,7 @@ def test_divergence_is_that_of_the_definition_and_so_is_its_slope():
         slopes.append((value, *tape.gradient(total, (first, second))))
     for ours, theirs in zip(*slopes, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    assert float(tf.reduce_sum(objective.divergence(first, first, target))) == 0.0
+    assert float(tf.reduce_sum(objective.disagreement(first, first, target))) == 0.0
 
 
 def test_a_plateau_is_so_many_epochs_without_a_better_one_after_the_warm_up():

@@ -55,6 +55,7 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     decoder_layers: Count = 2
     attention: Literal["additive", "general", "dot"] = "general"
     residual: bool = True
+    """Whether each further decoder layer adds the one below it. The encoder's add theirs wherever the widths agree."""
     tied: bool = True
     """One table for source embedding, target embedding and output layer; the last two alone where nothing is joint."""
     embedding_dropout: Rate = 0.3

@@ -144,7 +144,7 @@ def _shapes(pairs: Pairs, batch_tokens: int) -> set[tuple[int, ...]]:
     """B, S and T of every batch."""
     lengths = pairs.source.lengths, pairs.target.lengths
     return {
-        (len(rows), *(int(-(-side[rows].max() // batches.STEP) * batches.STEP) for side in lengths))
+        (len(rows), *(int(batches.padded(side[rows].max())) for side in lengths))
         for rows in batches.plan(pairs, batch_tokens)
     }
 
