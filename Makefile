@@ -39,7 +39,8 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
 		--annotation-style line --custom-compile-command 'make lock' --quiet --output-file $(LOCK)
 	$(MAKE) install
-	$(BIN)/python tests/dependencies.py >docs/dependencies.md
+	$(BIN)/python tests/dependencies.py >docs/dependencies.md.new
+	mv docs/dependencies.md.new docs/dependencies.md
 
 # The packages, and a bill of what they need as CycloneDX: alone, and with the extras EXTRAS.
 EXTRAS ?= all
@@ -60,7 +61,7 @@ clean:
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 must be installed. Received: none on the PATH" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -f $@; exit 1; }
 
 # The demo needs no TensorFlow; the tests need everything, the demo's packages included.
 $(VENV)/.app: pyproject.toml | $(BIN)/python

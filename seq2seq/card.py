@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from seq2seq.bundle import Member
 from seq2seq.calibration import Calibration
 from seq2seq.config import Config, dump
 
 _CARD = """---
-license: {licence}
-language: [{source}, {target}]
-library_name: seq2seq
-pipeline_tag: translation
----
+{front}---
 
 # {source} to {target}
 
@@ -96,7 +94,7 @@ def write(
     """
     parent = provenance.get("parent")
     return _CARD.format(
-        licence=provenance.get("licence") or "other",
+        front=_front(config, provenance.get("licence") or "other"),
         source=config.source_language,
         target=config.target_language,
         made=_SINGLE.format(**provenance) + (_PARENT.format(**parent) if parent else ""),
@@ -131,7 +129,7 @@ def write_ensemble(
     sizes = _table(("member", *_SIZES, "licence"), map(_sizes, named))
     several = len({licence(member) for member in members}) > 1
     return _CARD.format(
-        licence="other" if several else licence(members[0]),
+        front=_front(config, "other" if several else licence(members[0])),
         source=config.source_language,
         target=config.target_language,
         made=_ENSEMBLE.format(count=len(members), members=sizes, **provenance) + _LICENCES * several,
@@ -153,6 +151,13 @@ def data(provenance: Mapping[str, Any]) -> str:
 def licence(member: Member) -> str:
     """As its card says it."""
     return member.provenance.get("licence") or "other"
+
+
+def _front(config: Config, licence: str) -> str:
+    """What programs read of a card, as YAML."""
+    languages = [config.source_language, config.target_language]
+    facts = {"license": licence, "language": languages, "library_name": "seq2seq", "pipeline_tag": "translation"}
+    return yaml.safe_dump(facts, sort_keys=False, default_flow_style=None, allow_unicode=True, width=10_000)
 
 
 def _score(score: Mapping[str, Any]) -> tuple[str, ...]:

@@ -262,6 +262,18 @@ class TestRelease:
         assert capsys.readouterr().out == f"{model}\n"
         assert bundle.load(model).calibration.sentences == 200
 
+    def test_another_folder_is_not_replaced(self, model, tmp_path, capsys):
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "manifest.json").write_text("{}")
+        argv = ["calibrate", str(model), "--source", "a.en", "--reference", "a.de", "--output", str(other)]
+        assert cli.run(argv) == 2
+        assert (
+            f"must be a new folder; without it the model itself is renewed. Received: {other}"
+            in capsys.readouterr().err
+        )
+        assert [path.name for path in other.iterdir()] == ["manifest.json"]
+
     def test_too_little_text_leaves_the_model_as_it_was(self, model, tmp_path, capsys):
         for name in ("a.en", "a.de"):
             (tmp_path / name).write_text("1 one\n2 two\n", encoding="utf-8")

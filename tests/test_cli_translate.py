@@ -393,10 +393,23 @@ def test_what_is_to_be_looked_at_reaches_the_translator(run, translator):
     usual = {"target": None, "cells": False, "beam": False, "alternatives": 5, "step": None}
     assert run("explain", "--json", stdin=b"a\n")[0] == 0
     assert translator.wanted == usual
-    flags = ("--target", "b", "--cells", "--beam-tree", "--alternatives", "7", "--step", "0")
+    flags = ("--target", "b", "--cells", "--alternatives", "7", "--step", "0")
     assert run("explain", *flags, "--mute", "hot dog", "--boost", "cat", "--mute", "a", stdin=b"a\n")[0] == 0
-    assert translator.wanted == {"target": "b", "cells": True, "beam": True, "alternatives": 7, "step": 0}
+    assert translator.wanted == {"target": "b", "cells": True, "beam": False, "alternatives": 7, "step": 0}
     assert translator.terms == Terms(attend={"hot dog": MUTE, "a": MUTE, "cat": BOOST})
+    assert run("explain", "--beam-tree", stdin=b"a\n")[0] == 0
+    assert translator.wanted == usual | {"beam": True}
+    code, _, err = run("explain", "--target", "b", "--beam-tree", stdin=b"a\n")
+    assert (code, "--beam-tree shows a search, and --target leaves nothing to search" in err) == (2, True)
+
+
+def test_an_explanation_is_not_written_over_its_glossary(run, translator, tmp_path):
+    (tmp_path / "terms.tsv").write_text("a\tb\n")
+    code, _, err = run(
+        "explain", "--glossary", tmp_path / "terms.tsv", "--output", tmp_path / "terms.tsv", stdin=b"a\n"
+    )
+    assert (code, "must be another file than those that are read" in err) == (2, True)
+    assert (tmp_path / "terms.tsv").read_text() == "a\tb\n"
 
 
 def test_influence_and_saliency_become_part_of_the_object(run, translator, monkeypatch):

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from seq2seq import cluster
-from seq2seq.cli import sharded, streams
+from seq2seq.cli import printing, sharded, streams
 from seq2seq.cluster import ShardsError, Store, cut
+from seq2seq.translator import Terms, Translator
 
 MODEL = Path(__file__).resolve().parents[1] / "seq2seq" / "pretrained" / "en-de"
 LINES = ["The cat sleeps.", "", "She has a dog — and a café.", "Where is it?\r", "I see it.", "It is late.", "Yes."]
@@ -73,6 +74,8 @@ def test_a_byte_that_is_no_utf8_has_its_line_in_the_whole_file(text):
 
 def test_a_store_goes_on_and_refuses_another_run(tmp_path):
     store = Store(tmp_path / "out", {"model": "a", "lines": 2})
+    assert list(tmp_path.iterdir()) == [] and store.done() == {}  # before anything begins
+    store.begin()
     store.keep(3, b"three")
     (store.folder / "4.0.done.partial").write_bytes(b"half")
     again = Store(tmp_path / "out", {"lines": 2, "model": "a"})
@@ -165,6 +168,8 @@ def test_a_bad_line_is_told_and_the_other_shards_are_kept(run, text, tmp_path, a
         (["--input", "IN", "--output", "x", "--engine", "tensorflow"], "--ray runs the engine litert"),
         (["--input", "IN", "--output", "x", "--temperature", "1"], "--ray and --temperature do not go together"),
         (["--input", "IN", "--output", "x", "--threads", "2"], "--ray and --threads do not go together"),
+        (["--input", "IN", "--output", "."], "The output must be a file. Received: ., a folder"),
+        (["--file", "IN", "--output", "x"], "--ray is for lines, not for documents. Received: --ray and --file"),
     ],
 )
 def test_what_shards_cannot_do(run, text, flags, sentence):
@@ -176,6 +181,31 @@ def test_without_ray_the_sentence_names_the_extra(run, text, tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "ray", None)
     code, _, err = run("translate", MODEL, "--input", text, "--output", tmp_path / "out", "--ray", 1)
     assert code == 1 and "pip install 'seq2seq[ray]'" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.en"]
+
+
+def test_lines_that_another_machine_lacks_are_missed(text, tmp_path):
+    shard = cut(text, 3)[1]
+    text.write_bytes(b"".join(text.read_bytes().splitlines(keepends=True)[:5]))
+    done = work(text)(shard)
+    assert done.error == (
+        f"The input must stay as it is, the same on every machine. Received: {text}, 2 of 3 lines from line 4 on"
+    )
+    assert done.content == b""
+
+
+def test_a_line_is_named_by_its_number_in_the_whole_file(text):
+    done = work(text, Terms(required=("x",)))(cut(text, 3)[1])
+    assert "(line 5)" in done.error
+
+
+def work(source, terms=None):
+    """What a process does with its shards of a text of which line 5 has two sentences."""
+    lines = source.read_bytes().splitlines(keepends=True)
+    source.write_bytes(b"".join([*lines[:4], b"One. Two.\n", *lines[5:]]))
+    translator = Translator.load(MODEL, engine="litert")
+    form = printing.Form("plain", 1)
+    return sharded.Work(sharded.Job({}, source, form, translator.config.search, terms or Terms()), translator)
 
 
 needs_ray = pytest.mark.skipif(

@@ -87,6 +87,22 @@ def test_a_file_may_be_half_of_the_settings(tmp_path):
     assert config.build(read, config.assignments(["search.beam=8"])).search.n_best == 8
 
 
+@pytest.mark.parametrize(
+    "word", ["1e5", "1e-3", "089", "-.5", "no", "On", "1:30", "0x1F", "2020-01-01", "null", "~", "1_0"]
+)
+def test_a_word_that_looks_like_something_else_is_loaded_as_a_word(tmp_path, word):
+    made = config.build({"tokenizer": {"symbols": [word]}})
+    (tmp_path / "config.yaml").write_text(config.dump(made))
+    assert config.build(config.load(tmp_path / "config.yaml")) == made
+
+
+def test_a_number_is_decimal():
+    found = config.assignments(["training.seed=010", "training.epochs=089", "training.batch_tokens=+64"])["training"]
+    assert found == {"seed": 10, "epochs": 89, "batch_tokens": 64}
+    with pytest.raises(config.ConfigError, match="training.epochs must be int.* Received: '1:30'"):
+        config.build(config.assignments(["training.epochs=1:30"]))
+
+
 def test_what_is_dumped_is_loaded_again(tmp_path):
     made = config.build(config.defaults(100_000), {"source_language": "en", "tokenizer": {"symbols": ["<x>"]}})
     (tmp_path / "config.yaml").write_text(config.dump(made))
@@ -97,6 +113,10 @@ def test_what_is_dumped_is_loaded_again(tmp_path):
     ("content", "message"),
     [
         (b"model: [1", r"A configuration must be valid YAML. Received: .*, line 1"),
+        (
+            b"training:\n  seed: 3\nmodel: {}\ntraining:\n  epochs: 2\n",
+            r"must be valid YAML. Received: .*config.yaml, line 4 \(training is there twice\)$",
+        ),
         (b"model: !!int", r"A configuration must be valid YAML. Received: .*config.yaml$"),
         (b"model: 2020-13-45", r"A configuration must be valid YAML. Received: .*config.yaml$"),
         (b"- a\n", r"A configuration must be a mapping of sections. Received: .*, a list"),

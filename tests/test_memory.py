@@ -147,6 +147,10 @@ class TestCommand:
         assert said == "seq2seq: note: corrections from en to de: 1\n"
         assert run("corrections", memory.path, "--output", tmp_path / "x.tsv")[0] == 0
         assert (tmp_path / "x.tsv").read_text() == out
+        before = memory.path.read_bytes()
+        code, _, said = run("corrections", memory.path, "--output", memory.path)
+        assert (code, "must be another file than those that are read" in said) == (2, True)
+        assert memory.path.read_bytes() == before
 
     def test_several_directions_and_none_are_one_sentence(self, run, memory: TranslationMemory, tmp_path: Path) -> None:
         code, _, said = run("corrections", memory.path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 pytest.importorskip("tensorflow")
 
@@ -179,6 +180,16 @@ def test_a_few_corrections_are_read_so_often_that_something_moves(pairs, epochs,
     settings = config.fine_tuning(Config(), pairs)["training"]
     assert (settings["epochs"], settings["warmup_steps"]) == (epochs, warmup)
     assert settings["patience"] >= epochs  # the BLEU of a few sentences stands still for long
+
+
+@pytest.mark.parametrize("licence", ["cc-by-2.0", "CC BY 4.0: not for sale", "MIT # x", "- ?", "{licence}", "no"])
+def test_the_front_of_a_card_is_yaml_whatever_the_licence_and_the_languages(licence):
+    norwegian = config.build({"source_language": "no", "target_language": "en"})
+    made = card.write(norwegian, {"parameters": 1, "version": "1", "licence": licence}, [])
+    front = yaml.safe_load(made.split("---\n")[1])
+    assert front == {
+        "license": licence, "language": ["no", "en"], "library_name": "seq2seq", "pipeline_tag": "translation",
+    }  # fmt: skip
 
 
 def test_a_card_without_a_parent_speaks_of_none():

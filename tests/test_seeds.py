@@ -78,6 +78,16 @@ def test_what_was_stopped_goes_on_and_what_is_finished_stays(trained, tmp_path):
     assert trained == [("seed-2", 2, True), ("seed-3", 3, True)]
 
 
+def test_a_model_that_has_no_scores_yet_is_not_finished(trained, tmp_path):
+    go(tmp_path / "x", 1, 2)
+    made = bundle.load(tmp_path / "x" / "seed-1")
+    bundle.write(made.path, config=made.config, files={"a": b"1"}, provenance={}, scores=[])
+    trained.clear()
+    said = go(tmp_path / "x", 1, 2, resume=True)
+    assert trained == [("seed-1", 1, True)]
+    assert "2 seeds: BLEU 31.5" in said[-1]
+
+
 def test_what_is_finished_keeps_its_settings_too(trained, tmp_path):
     go(tmp_path / "x", 1)
     with pytest.raises(pipeline.PipelineError, match=r"keeps its settings; .* Received: training\.epochs=3$"):

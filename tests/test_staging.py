@@ -77,6 +77,26 @@ def names(model: Path) -> set[str]:
     return {path.name for path in model.parent.iterdir()}
 
 
+@pytest.mark.parametrize(("renames", "kept"), [(0, b"older"), (1, b"older"), (2, b"newer")])
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(5, "Input/output error")])
+def test_an_interrupt_loses_nothing(model: Path, monkeypatch: pytest.MonkeyPatch, renames, kept, failure) -> None:
+    count, rename = iter(range(9)), os.rename
+
+    def fails_after(*names) -> None:
+        if (done := next(count)) == 0 == renames:
+            raise failure
+        rename(*names)
+        if done + 1 == renames:
+            raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", fails_after)
+        with pytest.raises((KeyboardInterrupt, bundle.SaveError)):
+            write(model, b"newer")
+    assert content(model) == kept
+    assert names(model) == {"model", "model.b"}
+
+
 @pytest.mark.parametrize("through", ["model", ".", "link"])
 def test_a_kill_between_the_two_renames_loses_nothing(model: Path, through: str) -> None:
     (model.parent / "link").symlink_to(model)

@@ -44,7 +44,7 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     }
 
     def made(folder: Path, given: Any = LANGUAGES, members: Any = ()) -> bundle.Bundle:
-        resolved, rest = config.build(given), {"provenance": {}, "scores": []}
+        resolved, rest = config.build(given), {"provenance": {}, "scores": [{"test": "test"}]}
         members = [bundle.Member(str(at), f"{at}/", each.config, {}, []) for at, each in enumerate(members)]
         return bundle.write(folder, config=resolved, files={"a": b"1"}, members=members, **rest)
 
@@ -153,6 +153,15 @@ class TestStages:
         staged.go(resume=True)
         assert [name for name, *_ in staged.calls] == ["teachers"]  # which looks, and finds its models
         assert staged.calls[0][2] is True
+
+    def test_a_model_that_has_no_scores_yet_is_not_done(self, staged):
+        staged.go()
+        made = bundle.load(staged.output)
+        unscored = {"config": made.config, "files": {"a": b"1"}, "provenance": {}, "scores": []}
+        bundle.write(staged.output / "model", **unscored)
+        staged.calls.clear()
+        staged.go(resume=True)
+        assert [name for name, *_ in staged.calls] == ["teachers", "out"]
 
     def test_it_goes_on_with_the_stage_that_was_stopped(self, staged):
         staged.go()

@@ -23,30 +23,24 @@ _NEW, _OLDER = "new", "older"
 def staged(target: Path) -> Iterator[Path]:
     """While entered there is a place for a new folder, to be made there and renamed; what is left is removed after.
 
-    What killed processes left of the same name is mended first.
+    An older folder that was moved aside for it comes back where the new one did not get its name. What killed processes
+    left of the same name is mended first.
     """
     mend(target)
     hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     hidden.mkdir()
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, hidden, ignore_errors=True)
+        stack.callback(_clear, hidden, target)
         with contextlib.suppress(OSError):  # not every disk can; then no other process touches the folder
             stack.enter_context(_held(hidden))
         yield hidden / _NEW
 
 
 def replace(new: Path, target: Path) -> None:
-    """Gives a new folder from `staged` the name of the target; an older one moves aside, and back if that fails."""
-    older = new.with_name(_OLDER)
-    replaces = target.exists()
-    if replaces:
-        os.rename(target, older)
-    try:
-        os.rename(new, target)
-    except BaseException:
-        if replaces:
-            os.rename(older, target)
-        raise
+    """Gives a new folder from `staged` the name of the target; an older one moves aside."""
+    if target.exists():
+        os.rename(target, new.with_name(_OLDER))
+    os.rename(new, target)
 
 
 def settle(new: Path, target: Path) -> None:
@@ -67,9 +61,14 @@ def mend(target: Path) -> None:
                 if not any(hidden.iterdir()):
                     continue  # it may be so new that its process does not hold it yet
                 with _held(hidden):
-                    if (hidden / _NEW).exists() and (hidden / _OLDER).exists() and not os.path.lexists(target):
-                        os.rename(hidden / _OLDER, target)
-                    shutil.rmtree(hidden, ignore_errors=True)
+                    _clear(hidden, target)
+
+
+def _clear(hidden: Path, target: Path) -> None:
+    """Removes a hidden folder; an older one in it gets its name back if the new one never had it."""
+    if (hidden / _NEW).exists() and (hidden / _OLDER).exists() and not os.path.lexists(target):
+        os.rename(hidden / _OLDER, target)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 @contextlib.contextmanager

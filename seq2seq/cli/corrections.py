@@ -26,6 +26,7 @@ def corrections(
 
     if not memory.is_file():
         raise errors.DataError(f"A translation memory must be a file that is there. Received: {memory}")
+    streams.refuse_to_overwrite(output, memory)
     kept = TranslationMemory(memory)
     there = [
         (languages, count)

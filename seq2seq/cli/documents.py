@@ -32,6 +32,7 @@ _LINES_ONLY = {
     "scores": "--scores",
     "as_json": "--json",
     "min_confidence": "--min-confidence",
+    "ray": "--ray",
 }
 
 

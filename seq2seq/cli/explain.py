@@ -72,7 +72,9 @@ def explain(
     """Look inside while it translates. A sentence in, a JSON object out; docs/explanation.md describes it."""
     given = locals()
     flags, terms = shell.search_flags(given), _attending(shell.terms(given), given)
-    streams.refuse_to_overwrite(output, source)
+    if target is not None and beam_tree:
+        raise UsageError("--beam-tree shows a search, and --target leaves nothing to search. Received: both")
+    streams.refuse_to_overwrite(output, source, glossary)
     lines = streams.Lines(source)
     translator = shell.load(model, engine, threads)
     if saliency:

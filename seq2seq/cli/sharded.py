@@ -72,7 +72,7 @@ class Work:
         warnings, withheld = [], 0
         try:
             lines = streams.Lines(self.job.source, shard)
-            found = self.translator.stream(lines, search=self.job.search, terms=self.job.terms)
+            found = self.translator.stream(lines, search=self.job.search, terms=self.job.terms, first=shard.line)
             for number, translation in enumerate(found, start=shard.line):
                 printed, left_out = self.job.form(translation)
                 out += printed
@@ -80,6 +80,11 @@ class Work:
                 if translation.warnings:
                     warnings.append((number, tuple(translation.warnings)))
             lines.check()
+            if (there := lines.count + 1 - shard.line) < shard.lines:
+                raise DataError(
+                    "The input must stay as it is, the same on every machine. "
+                    f"Received: {self.job.source}, {there} of {shard.lines} lines from line {shard.line} on"
+                )
         except ValueError as error:  # a sentence about the text, which no other process would change
             return Done(error=errors.explain(error)[1])
         return Done(b"".join(map(streams.encoded, out)), warnings, withheld)
@@ -131,6 +136,7 @@ def _work(workers: int, job: Job, shards: list[Shard], store: Store, progress: s
             contextlib.redirect_stdout(sys.stderr),  # where Ray tells of processes that are gone
             cluster.connected(workers, lambda line: errors.say("note", line)) as ray,
         ):
+            store.begin()
             for place, result in cluster.over(ray, left, job, workers=min(workers, len(left))):
                 if result.error:
                     raise DataError(result.error)
@@ -152,7 +158,9 @@ def _files(given: Mapping[str, Any]) -> tuple[Path, Path]:
             raise UsageError(f"--ray needs --{name}, a file. Received: --ray {given['ray']} alone")
     if given["engine"] != "litert":
         raise UsageError(f"--ray runs the engine litert. Received: --engine {given['engine']}")
-    for name in ("temperature", "threads", "file"):
+    if given["output"].is_dir():
+        raise UsageError(f"The output must be a file. Received: {given['output']}, a folder")
+    for name in ("temperature", "threads"):
         if given.get(name):
             raise UsageError(f"--ray and --{name} do not go together. Received: both")
     return given["source"].absolute(), given["output"].absolute()

@@ -44,6 +44,13 @@ class Lines:
             self._stream.seek(part.start)
 
     def __iter__(self) -> Iterator[str]:
+        try:
+            yield from self._decoded()
+        finally:
+            if not self.interactive and self.name != "standard input":
+                self._stream.close()  # Windows replaces no file that is open
+
+    def _decoded(self) -> Iterator[str]:
         while (raw := self._read()) is not None:
             try:
                 text = raw.decode("utf-8")

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,7 +44,8 @@ def connected(count: int, say: Callable[[str], None]) -> Iterator[Any]:
     address = os.environ.get(ADDRESS)
     try:
         _reach(address or "")
-        ray.init("auto", **QUIET)
+        with _same_signals():
+            ray.init("auto", **QUIET)
     except (OSError, RuntimeError, ValueError) as error:
         if address or not isinstance(error, ConnectionError):
             raise ClusterError(
@@ -51,13 +54,26 @@ def connected(count: int, say: Callable[[str], None]) -> Iterator[Any]:
             ) from error
         say("no Ray cluster runs here; the workers share this machine")
         try:
-            ray.init("local", num_cpus=max(count, os.cpu_count() or 1), include_dashboard=False, **QUIET)
+            with _same_signals():
+                ray.init("local", num_cpus=max(count, os.cpu_count() or 1), include_dashboard=False, **QUIET)
         except Exception as error:  # of that very class
             raise ClusterError(f"Ray must be able to start on this machine. Received: {gist(error)}") from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _same_signals() -> Iterator[None]:
+    """Afterwards signals mean what they meant before: Ray ends the process at SIGTERM, whatever else would be said."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
 
 def gist(error: Exception) -> str:

@@ -80,9 +80,8 @@ class Store:
         try:
             begun = (self.folder / _STAMP).read_text(encoding="utf-8")
         except FileNotFoundError:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._write(_STAMP, asked.encode())
             begun = asked
+        self._asked = asked
         if begun != asked:
             before, now = json.loads(begun), json.loads(asked)
             other = ", ".join(name for name in sorted(now) if before.get(name) != now[name])
@@ -90,6 +89,11 @@ class Store:
                 f"A run that goes on must ask for the same; remove the folder to begin anew. "
                 f"Received: {self.folder}, begun with another {other or 'version'}"
             )
+
+    def begin(self) -> None:
+        """Makes the folder, if it is not there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write(_STAMP, self._asked.encode())
 
     def done(self) -> dict[int, int]:
         """The numbers of finished shards, and the count that goes with each."""

@@ -34,20 +34,39 @@ class ConfigError(ValueError):
 
 
 class Loader(yaml.SafeLoader):
-    """YAML as version 1.2 has it: 1e-3 is a number, and `no` a language."""
+    """YAML as version 1.2 has it: 1e-3 is a number, 010 is ten, and `no` a language; no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
+            seen |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
+        return super().construct_mapping(node, deep=deep)
 
 
-_BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
+class Dumper(yaml.SafeDumper):
+    """Quotes a word that is something else to `Loader`, or to a reader of version 1.1."""
+
+
+_BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float"))
 Loader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in known if tag not in (_BOOL, _FLOAT)]
+    first: [(tag, form) for tag, form in known if tag not in (_BOOL, _INT, _FLOAT)]
     for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 Loader.add_implicit_resolver(_BOOL, re.compile("(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+Loader.add_implicit_resolver(_INT, re.compile("[-+]?[0-9]+$"), list("-+0123456789"))
 Loader.add_implicit_resolver(
     _FLOAT,
     re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"),
     list("-+.0123456789"),
 )
+Loader.add_constructor(_INT, lambda loader, node: int(loader.construct_scalar(node)))
+_OLDER = yaml.SafeDumper.yaml_implicit_resolvers
+Dumper.yaml_implicit_resolvers = {
+    first: [*_OLDER.get(first, ()), *Loader.yaml_implicit_resolvers.get(first, ())]
+    for first in {*_OLDER, *Loader.yaml_implicit_resolvers}
+}
 
 
 def build(*layers: dict[str, Any]) -> Config:
@@ -79,7 +98,8 @@ def load(path: str | Path) -> dict[str, Any]:
     except NO_YAML as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"A configuration must be valid YAML. Received: {path}{place}") from None
+        twice = f" ({error.problem})" if isinstance(error, yaml.constructor.ConstructorError) and mark else ""
+        raise ConfigError(f"A configuration must be valid YAML. Received: {path}{place}{twice}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -115,9 +135,9 @@ def assignments(pairs: Iterable[str]) -> dict[str, Any]:
 def dump(config: Config) -> str:
     """The resolved configuration as YAML."""
     content = msgspec.to_builtins(config)
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    text = yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True)
     if any(mark in text for mark in "\x85\u2028\u2029"):  # line breaks to PyYAML, which would read them as blanks
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=False)
+        text = yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=False)
     return text
 
 

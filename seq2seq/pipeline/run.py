@@ -111,6 +111,11 @@ class Run:
         return self.folder / "model"
 
     @property
+    def finished(self) -> bool:
+        """Whether its model is there and has its scores, which come last."""
+        return (self.model / bundle.MANIFEST).exists() and bool(bundle.load(self.model, verify=False).scores)
+
+    @property
     def report(self) -> dict[str, Any]:
         """What was found in the text, as `corpus.Report` holds it; empty where none was prepared yet."""
         path = self.data / corpus.REPORT

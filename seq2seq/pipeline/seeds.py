@@ -54,7 +54,7 @@ def train_seeds(
         if not run.config.exists() and first.config.exists():
             _share(first, run, seed)
         own = {**settings, "training": {**settings.get("training", {}), "seed": seed}}
-        if (run.model / bundle.MANIFEST).exists():
+        if run.finished:
             check_settings(run, own)
             models.append(bundle.load(run.model))
             continue

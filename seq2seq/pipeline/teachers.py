@@ -226,7 +226,7 @@ def _trained(
 ) -> Bundle:
     """A run that is begun, goes on or is finished already."""
     run = Run(folder)
-    if (run.model / bundle.MANIFEST).exists():
+    if run.finished:
         return bundle.load(run.model)
     folder.mkdir(parents=True, exist_ok=True)
     made = train(

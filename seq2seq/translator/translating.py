@@ -154,6 +154,7 @@ class Translator:
         search: SearchConfig | None = None,
         terms: Terms | None = None,
         chunk: int = 512,
+        first: int = 1,
     ) -> Iterator[Translation]:
         """Translates line by line: as many out as in, in their order, none with a line break; blank ones stay blank.
 
@@ -163,12 +164,13 @@ class Translator:
             lines: lines with or without their line ends.
             search, terms: as for a call; each line is a text of its own.
             chunk: how many lines are read before they are translated together; more is quicker, fewer answer sooner.
+            first: the number of the first line, where an error names one.
         """
         chosen = search or self.config.search
         wanted = checked(terms, chosen)
         waiting: list[Plan] = []
         characters = 0
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(lines, start=first):
             check_text(line)
             try:
                 waiting.append(self._plan(one_line(line), wanted))
