@@ -61,7 +61,7 @@ Loader.add_implicit_resolver(
     re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"),
     list("-+.0123456789"),
 )
-Loader.add_constructor(_INT, lambda loader, node: int(loader.construct_scalar(node)))
+Loader.add_constructor(_INT, lambda loader, node: int(node.value))
 _OLDER = yaml.SafeDumper.yaml_implicit_resolvers
 Dumper.yaml_implicit_resolvers = {
     first: [*_OLDER.get(first, ()), *Loader.yaml_implicit_resolvers.get(first, ())]
