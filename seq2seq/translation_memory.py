@@ -19,6 +19,8 @@ FORMAT = 1
 """Version of the file that this code writes, and the newest that it reads."""
 LEAST = 0.7
 """Least similarity of a fuzzy match."""
+LONGEST = 500
+"""Characters of a text that is compared with others; a longer one is found where it comes again as it was."""
 
 _APPLICATION = 0x53325354
 _WORDS, _CANDIDATES, _COMMON = 8, 40, 1000
@@ -33,6 +35,10 @@ _TABLES = (
 
 class TranslationMemoryError(ValueError):
     """The file is no translation memory, or cannot be read or written."""
+
+
+class CorrectionError(ValueError):
+    """What is to be remembered is no text."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class TranslationMemory:
         """
         for name, text in (("source", source), ("target", target)):
             if not isinstance(text, str) or not text.strip():
-                raise TranslationMemoryError(f"The {name} of a correction must be text. Received: {text!r:.40}")
+                raise CorrectionError(f"The {name} of a correction must be text. Received: {text!r:.40}")
         source, target = (text.encode("utf-8", "replace").decode("utf-8") for text in (source, target))
         direction, key = _direction(languages), _key(source)
         with self._writing():
@@ -244,7 +250,7 @@ def _words(text: str) -> list[str]:
 def _similarity(one: str, other: str) -> float:
     """The share of characters that are the same and in the same order; capitals count little."""
     shorter, longer = sorted((len(one), len(other)))
-    if 2 * shorter < LEAST * (shorter + longer):
+    if longer > LONGEST or 2 * shorter < LEAST * (shorter + longer):
         return 0.0
     matcher = SequenceMatcher(None, one.casefold(), other.casefold(), autojunk=False)
     return matcher.ratio() if matcher.quick_ratio() >= LEAST else 0.0

@@ -149,6 +149,8 @@ class TestKubernetes:
         assert kubernetes["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
         policy = kubernetes["NetworkPolicy"]["spec"]
         assert policy["podSelector"]["matchLabels"] == labels and policy["egress"] == []
+        assert all(each["from"] for each in policy["ingress"])  # with --proxy, whoever comes may say who it is
+        assert kubernetes["Service"]["spec"]["sessionAffinity"] == "ClientIP"
 
 
 def test_the_page_about_serving_explains_every_flag() -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import random
 import re
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,19 @@ class TestTables:
 
     def test_semicolons_serve_too(self, translate: Translate) -> None:
         assert translate("a.csv", "the key;you, him;\n", columns=["2"]) == "the key;Sie, ihm;\n"
+
+    def test_a_quotation_mark_in_a_field_is_a_character(self, translate: Translate) -> None:
+        assert (
+            translate("a.csv", 'the key 5",you 6"\nyou 5",him\n', columns=["2"]) == 'the key 5","Sie 6"""\nyou 5",ihm\n'
+        )
+        assert translate("a.csv", ' "the key, you",you\n', columns=["2"]) == ' "the key, you",Sie\n'
+        assert translate("a.csv", '"a ""\n"";b";you\n', columns=["2"]) == '"a ""\n"";b";Sie\n'
+
+    def test_a_field_of_many_lines_takes_time_by_its_length(self, translate: Translate) -> None:
+        table = 'you,"' + "\n" * 200_000 + '"\n'
+        begun = time.process_time()
+        assert translate("a.csv", table, columns=["1"]) == table.replace("you", "Sie")
+        assert time.process_time() - begun < 5
 
     @pytest.mark.parametrize("column", ["three", "3", "0"])
     def test_a_column_that_is_not_there_is_one_sentence(self, translate: Translate, column: str) -> None:

@@ -7,12 +7,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from injections import PAYLOADS
 
-from seq2seq.translation_memory import TranslationMemory, TranslationMemoryError
+from seq2seq.translation_memory import LONGEST, CorrectionError, TranslationMemory, TranslationMemoryError
 
 PAIR = ("en", "de")
 
@@ -113,13 +114,23 @@ os.kill(os.getpid(), signal.SIGKILL)
         memory.remember("a\ud800", "b\ud800", PAIR)
         assert memory.find("a\ud800", PAIR)[0].target == "b?"
 
+    def test_a_long_text_is_found_where_it_comes_again_as_it_was(self, memory: TranslationMemory) -> None:
+        words = "word " * (LONGEST // 5 + 1)
+        memory.remember(words, "Wort", PAIR)
+        assert memory.find(words, PAIR)[0].kind == "exact" and memory.find(f"{words} more", PAIR) == []
+        begun = time.process_time()
+        for number in range(40):
+            memory.remember(f"{'ab ' * 150}{number}", "x", PAIR)
+        memory.find("ba " * 160, PAIR)
+        assert time.process_time() - begun < 20
+
 
 class TestMistakes:
     @pytest.mark.parametrize(
         ("source", "target", "name"), [("", "x", "source"), ("x", " \n", "target"), ("x", 7, "target")]
     )
     def test_a_correction_without_text(self, memory: TranslationMemory, source, target, name: str) -> None:
-        with pytest.raises(TranslationMemoryError, match=f"The {name} of a correction must be text. Received: "):
+        with pytest.raises(CorrectionError, match=f"The {name} of a correction must be text. Received: "):
             memory.remember(source, target, PAIR)
 
     def test_a_file_that_is_something_else(self, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import web_standin
@@ -34,6 +35,8 @@ from seq2seq.web import answers, api, dropped, forms, limits, service
 from seq2seq.web.desk import WORKERS
 from seq2seq.web.metrics import SIZES, Histogram, Metrics, Number
 from seq2seq.web.shelf import Model, NotLoaded, Shelf, UnknownModel, models, single
+
+DEEP = b'{"text": ' + b"[" * 600 + b"]" * 600 + b"}"
 
 
 class Translator(web_standin.Translator):
@@ -177,6 +180,7 @@ class TestRefused:
             ({"text": "a", "terms": {"required": ["x" * 201]}}, "The field terms.required.0 must be"),
             ({"text": "a", "terms": {"required": ["x"] * 101}}, "The field terms.required must be"),
             ({"text": "a", "model": "gpt"}, "The model must be one of en-de, de-en, lost. Received: 'gpt'"),
+            ({"text": "a", "search": {"temperature": 1, "top_k": 2**31}}, "The field search.top_k must be as"),
             ({"text": "a", "target_language": "xx"}, "The languages must be those of a model (en to de, de to en,"),
             ({"text": "a", "model": "en-de", "target_language": "en"}, "The languages must be those of a model"),
         ],
@@ -186,7 +190,7 @@ class TestRefused:
         assert refused.status_code == 422
         assert said(refused).startswith(sentence)
 
-    @pytest.mark.parametrize("body", [b"{", b"\xff", b'"a"', b"[]", b"", b'{"text": ' + b"[" * 9999])
+    @pytest.mark.parametrize("body", [b"{", b"\xff", b'"a"', b"[]", b"", b'{"text": ' + b"[" * 9999, DEEP])
     def test_what_is_no_form_is_422(self, place: SimpleNamespace, body: bytes) -> None:
         refused = place.client.post("/v1/translate", content=body, headers={"content-type": "application/json"})
         assert refused.status_code == 422, refused.text
@@ -549,14 +553,33 @@ class TestDocuments:
             assert place.client.post("/v1/documents", params={"name": "a.txt"}, content=content).status_code == code
         assert place.shelf.metrics.characters.value("en-de") == 3  # equal lines are one
 
-    def test_too_many_at_once_are_503_and_the_end_of_the_server_ends_them(
-        self, place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_end_of_the_server_ends_them(self, place: SimpleNamespace) -> None:
         place.api.close()
         refused = place.client.post("/v1/documents", params={"name": "a.txt"}, content=b"you\n")
         assert refused.status_code == 503 and "stopping" in said(refused)
-        monkeypatch.setattr(dropped, "MAX_AT_ONCE", 0)
-        assert place.client.post("/v1/documents", params={"name": "a.txt"}, content=b"you\n").status_code == 503
+
+    @pytest.mark.parametrize("lines", [True, False])
+    def test_too_many_at_once_are_told_to_come_again(self, lines: bool) -> None:
+        async def several() -> None:
+            files, go = dropped.Files(), asyncio.Event()
+
+            async def do(work: Any) -> Any:
+                await go.wait()
+                return b"done", SimpleNamespace()
+
+            desk = SimpleNamespace(do=do, translator=SimpleNamespace(target_language="de"))
+            ask = lambda: files.answer(desk, "a.txt", b"you\n", {}, lines=lines)  # noqa: E731
+            asked = [asyncio.ensure_future(ask()) for _ in range(dropped.MAX_AT_ONCE)]
+            await asyncio.sleep(0)
+            with pytest.raises(answers.Busy, match="2 files are under way already"):
+                await ask()
+            go.set()
+            for answer in await asyncio.gather(*asked):
+                if lines:
+                    assert b'"content": "ZG9uZQ=="' in "".join([part async for part in answer.body_iterator]).encode()
+            assert await ask()
+
+        asyncio.run(several())
 
 
 class TestTextIsText:

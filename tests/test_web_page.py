@@ -476,6 +476,12 @@ def test_another_wording_is_taken_over_into_the_translation(visit: Visit) -> Non
     assert other != "wo ist der nächste Zug Bahnhof?"
     panel.locator(".take").click()
     visit.shows(f"{other} ich habe der Schlüssel.")
+    panel.locator(".flow button").nth(0).click()
+    panel.locator(".alternatives button:not(:disabled)").first.click()
+    expect(panel.locator(".continued .text")).not_to_have_text(other)
+    other = panel.locator(".continued .text").inner_text()
+    panel.locator(".take").click()
+    visit.shows(f"{other} ich habe der Schlüssel.")
     expect(visit.page.locator("#target .notes")).to_have_text("Taken over.")
     visit.page.locator("#copy").click()
     visit.page.locator("#tab-attention").click()

@@ -21,8 +21,12 @@ pytest.importorskip("fastapi", reason="the extra `app` is not installed")
 from starlette.testclient import TestClient
 from web_server import Server
 
+from seq2seq.engine import EngineError
+from seq2seq.engine.batching import RunError
+from seq2seq.translation_memory import TranslationMemoryError
 from seq2seq.web import answers, api, headers, journal, rates
 from seq2seq.web.door import Door
+from seq2seq.web.gate import Gate
 from seq2seq.web.keys import COOKIE, Keys, KeysError
 from seq2seq.web.metrics import Metrics
 from seq2seq.web.rules import Rules, RulesError
@@ -174,6 +178,11 @@ class TestRates:
         assert refused.json()["error"]["message"].startswith("Too many requests from this address")
         for path in ("/", "/assets/x.js", "/healthz", "/readyz"):
             assert door.get(path).status_code == 200
+
+    def test_a_path_with_a_line_break_is_counted_too(self) -> None:
+        door = client(rate=2)
+        codes = [door.get("/v1/models%0A").status_code for _ in range(3)]
+        assert codes[2] == 429
 
     @pytest.mark.parametrize(("proxy", "third"), [(True, 200), (False, 429)])
     def test_a_proxy_names_the_client_only_where_there_is_one(self, proxy: bool, third: int) -> None:
@@ -338,6 +347,41 @@ class TestTime:
         answers = asyncio.run(several())
         assert [start["status"] for start, _ in answers] == [503, 503, 503]
         assert all(json.loads(body["body"])["error"]["message"] == "The server is stopping." for _, body in answers)
+
+    def test_a_body_that_does_not_come_is_hung_up_on_by_the_page(self) -> None:
+        heard: list[dict] = []
+
+        async def page(scope: dict, receive: Callable, send: Callable) -> None:
+            while not heard or heard[-1]["type"] != "http.disconnect":
+                heard.append(await receive())
+
+        async def came() -> bool:
+            shut = Gate(page, timeout=0.1)
+            scope = {"type": "http", "path": "/gradio_api/call/translate", "headers": []}
+            waiting = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+            async def receive() -> dict:
+                return waiting.pop() if waiting else await asyncio.sleep(60, {})
+
+            await asyncio.wait_for(shut(scope, receive, None), 5)
+            return shut.idle.is_set()
+
+        assert asyncio.run(came())
+        assert [each["type"] for each in heard] == ["http.request", "http.disconnect"]
+
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (TranslationMemoryError("A translation memory must be ... Received: /var/lib/x.db (disk is full)"), 500),
+            (RunError("LiteRT must be able to run the graph. Received: x"), 500),
+            (EngineError("A source must have at most 256 pieces. Received: 300"), 422),
+        ],
+    )
+    def test_what_is_no_mistake_of_the_client_is_none(self, error: Exception, code: int, caplog) -> None:
+        answer = answers.translated(error)
+        assert answer.status_code == code
+        assert (str(error) in answer.body.decode()) == (code == 422)
+        assert bool(caplog.records) == (code == 500)
 
     def test_a_body_that_does_not_come_is_408(self) -> None:
         for messages in ([], [PART.copy()]):

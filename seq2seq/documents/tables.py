@@ -11,7 +11,11 @@ from collections.abc import Iterator, Sequence
 from seq2seq.documents.files import MAX_LINE, Lines
 from seq2seq.documents.units import DocumentError, Part, Unit, has_words, plain
 
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_QUOTED = re.compile(r'"(?:[^"]|"")*"(?!")')
+_OPENS = re.compile(r'\s*"')
+_CLOSES = re.compile(r'(?:[^"]|"")*"(?!")')
+FIRST = 1000
+"""Most lines of the first row: what it is separated by is looked for in so many."""
 
 
 def text(lines: Lines) -> Iterator[Part]:
@@ -41,14 +45,12 @@ def tab_separated(lines: Lines, columns: Sequence[str] = ()) -> Iterator[Part]:
 
 
 def comma_separated(lines: Lines, columns: Sequence[str] = ()) -> Iterator[Part]:
-    """Cells of columns; the separator is what the first line has most of: comma, semicolon, tab or bar."""
+    """Cells of columns; the separator is what the first row has most of: comma, semicolon, tab or bar."""
     chosen: Columns | None = None
-    separator = ","
-    for row in _rows(lines):
+    bare = _QUOTED.sub("", _first(lines))
+    separator = max(",;\t|", key=bare.count)
+    for row in _rows(lines, separator):
         content = row.rstrip("\r\n")
-        if chosen is None:
-            bare = _QUOTED.sub("", content)
-            separator = max(",;\t|", key=bare.count)
         cells = _fields(content, separator)
         if chosen is None:
             chosen = Columns(columns, [_unquoted(cell) for cell in cells], lines)
@@ -82,24 +84,58 @@ class Columns:
                 raise DocumentError.at(must, lines.path, reason=repr(name))
 
 
-def _rows(lines: Lines) -> Iterator[str]:
-    """Lines joined where a line break stands between quotation marks."""
-    row, start = "", 0
+def _first(lines: Lines) -> str:
+    """The first row, or so many lines that it cannot be one."""
+    found: list[str] = []
+    marks = 0
     for line in lines:
-        start = start if row else lines.count
-        row += line
-        if row.count('"') % 2 == 0:
-            yield row
-            row = ""
-        elif len(row) > MAX_LINE:
+        found.append(line)
+        marks += line.count('"')
+        if marks % 2 == 0 or len(found) == FIRST:
+            break
+    return "".join(found)
+
+
+def _rows(lines: Lines, separator: str) -> Iterator[str]:
+    """Lines joined where a line break stands in a field between quotation marks."""
+    row: list[str] = []
+    start = size = 0
+    inside = False
+    for number, line in enumerate(lines, start=1):
+        start = start if row else number
+        row.append(line)
+        size += len(line)
+        inside = _goes_on(line, inside, separator)
+        if not inside:
+            yield "".join(row)
+            row, size = [], 0
+        elif size > MAX_LINE:
             break
     if row:
         raise DocumentError.at("A quotation mark of a CSV file must have its partner", lines.path, start)
 
 
+def _goes_on(line: str, inside: bool, separator: str) -> bool:
+    """Whether a quoted field is still open where a line ends; only at the beginning of a field does a mark open one."""
+    place = 0
+    while True:
+        if not inside and (opened := _OPENS.match(line, place)):
+            inside, place = True, opened.end()
+        if inside:
+            closed = _CLOSES.match(line, place)
+            if not closed:
+                return True
+            inside, place = False, closed.end()
+        place = line.find(separator, place) + 1
+        if not place:
+            return False
+
+
 def _fields(content: str, separator: str) -> list[str]:
     """The fields as they are written."""
-    return re.findall(rf'(?:^|(?<={re.escape(separator)}))((?:"(?:[^"]|"")*"|[^{re.escape(separator)}"]|")*)', content)
+    other = rf"[^{re.escape(separator)}]*"
+    quoted = rf'\s*"(?:[^"]|"")*"(?!"){other}'
+    return re.findall(rf"(?:^|(?<={re.escape(separator)}))({quoted}|{other})", content)
 
 
 def _unquoted(field: str) -> str:

@@ -47,6 +47,10 @@ class EngineError(ValueError):
     """An engine is not installed, cannot run the model, or was given more than it takes."""
 
 
+class RunError(EngineError):
+    """A model that was loaded fails, whatever it was asked."""
+
+
 @dataclass(frozen=True)
 class Hypothesis:
     """One translation that the search found."""
@@ -192,7 +196,7 @@ def _hypotheses(outputs: Arrays, source: np.ndarray, n_best: int) -> list[list[H
     names = ("tokens", "lengths", "scores", "log_probs", "finished", "coverage")
     tokens, lengths, scores, log_probs, finished, coverage = (outputs[name][:, :n_best].tolist() for name in names)
     if not np.isfinite(outputs["scores"][:, 0]).all():
-        raise EngineError(f"A model must give finite scores. Received: {outputs['scores'][:, 0].tolist()}")
+        raise RunError(f"A model must give finite scores. Received: {outputs['scores'][:, 0].tolist()}")
     pieces = np.count_nonzero(source, axis=1).tolist()
     return [
         [

@@ -17,7 +17,7 @@ import numpy as np
 from seq2seq.bundle import SIGNATURES
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching, looking
-from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, Room, Told, first_line
+from seq2seq.engine.batching import Arrays, Demands, EngineError, Hypothesis, Job, Room, RunError, Told, first_line
 from seq2seq.engine.demands import NOTHING
 from seq2seq.engine.looking import USUAL, Aim
 
@@ -115,7 +115,7 @@ class LiteRTEngine:
             try:
                 outputs = _run_settled(interpreter, signature, inputs)
             except (ValueError, RuntimeError) as error:  # and the interpreter, in whatever state it is, goes
-                raise EngineError(f"LiteRT must be able to run the graph. Received: {first_line(error)}") from error
+                raise RunError(f"LiteRT must be able to run the graph. Received: {first_line(error)}") from error
             idle.append(interpreter)
             return outputs
 

@@ -13,7 +13,7 @@ import numpy as np
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.engine import batching, looking
-from seq2seq.engine.batching import EOS, Arrays, Demands, EngineError, Hypothesis, Job, Told, first_line
+from seq2seq.engine.batching import EOS, Arrays, Demands, EngineError, Hypothesis, Job, RunError, Told, first_line
 from seq2seq.engine.demands import NOTHING
 from seq2seq.engine.looking import USUAL, Aim
 
@@ -80,7 +80,7 @@ class TensorFlowEngine:
             bias = aim.attention_bias or (0.0,) * (len(source) + 1)
             return self._graph.saliency([*source, EOS], [*target, EOS], bias)
         except self._failure as error:
-            raise EngineError(f"TensorFlow must be able to run the graph. Received: {first_line(error)}") from error
+            raise RunError(f"TensorFlow must be able to run the graph. Received: {first_line(error)}") from error
 
     def _run(self, jobs: Sequence[Job]) -> Iterator[Arrays]:
         return (self._run_one(*job) for job in jobs)
@@ -89,4 +89,4 @@ class TensorFlowEngine:
         try:
             return {name: np.asarray(value) for name, value in getattr(self._graph, signature)(**inputs).items()}
         except self._failure as error:
-            raise EngineError(f"TensorFlow must be able to run the graph. Received: {first_line(error)}") from error
+            raise RunError(f"TensorFlow must be able to run the graph. Received: {first_line(error)}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 FAILED = "Something went wrong on the server, and its log says what."
 NO_JSON = "The body must be JSON. Received: something else"
 HEADERS = {**COMMON, "cache-control": "no-store"}
+FAULTS = frozenset({"BundleError", "RunError", "TranslationMemoryError"})
+"""Errors of ours, by their names, that are not the client's."""
+NUMBER = re.compile(r"/\d+$")
 MAX_HELD = 64 << 20
 """Most bytes of bodies that are held at once; who would bring more is told to come again."""
 
@@ -95,7 +99,7 @@ def translated(error: Exception) -> JSONResponse:
     if isinstance(error, NotLoaded | Stopped):
         return failure(503, str(error), {"retry-after": "30"})
     ours = type(error).__module__.startswith("seq2seq.") or "Received:" in str(error)
-    if isinstance(error, ValueError) and ours and type(error).__name__ != "BundleError":
+    if isinstance(error, ValueError) and ours and type(error).__name__ not in FAULTS:
         return failure(422, str(error))
     logger.error("a request failed", exc_info=error)
     return failure(500, FAILED)
@@ -163,7 +167,8 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        started, path = time.perf_counter(), scope["path"] if scope["path"] in self._paths else "other"
+        shape = NUMBER.sub("/{number}", scope["path"])
+        started, path = time.perf_counter(), shape if shape in self._paths else "other"
         code = 499  # the client left
 
         async def counted(message: Message) -> None:

@@ -261,4 +261,8 @@ class Api:
         pair = desk.translator.source_language, desk.translator.target_language
         sentences = [part.source for each in done for part in each.sentences if len(each.sentences) > 1]
         wanted = [*texts, *sentences[:MAX_SENTENCES]]
-        return done, {text: self.memory.find(text, pair) for text in dict.fromkeys(wanted)}
+        found = {}
+        for text in dict.fromkeys(wanted):
+            between()
+            found[text] = self.memory.find(text, pair)
+        return done, found

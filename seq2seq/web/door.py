@@ -25,7 +25,7 @@ PROBES = frozenset({"/healthz", "/readyz"})
 """Paths that are open to everyone, always."""
 SESSION = "/session"
 """Where a browser gives a token for a cookie."""
-WORK = re.compile(r"/v1/.*|/session|/gradio_api/(call|queue/join)\b.*")
+WORK = re.compile(r"/v1/.*|/session|/gradio_api/(call|queue/join)\b.*", re.DOTALL)
 """Paths that a rate is for; the parts that the page is made of are not among them."""
 MAX_FORM = 4096
 FORM = """<!doctype html>

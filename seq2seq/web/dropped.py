@@ -61,13 +61,14 @@ class Files:
             raise Busy(f"{MAX_AT_ONCE} files are under way already; please try again in a moment.")
         suffix = documents.check(plain_name(name), columns=settings.get("columns") or ())
         work = _Work(desk, suffix, content, settings, self._closed)
-        if lines:
-            return StreamingResponse(self._lines(work, name), media_type=LINES)
         self._working += 1
+        doing = asyncio.ensure_future(desk.do(work))
+        doing.add_done_callback(self._ended)
+        if lines:
+            return StreamingResponse(_lines(work, name, doing), media_type=LINES)
         try:
-            done, report = await desk.do(work)
+            done, report = await doing
         finally:
-            self._working -= 1
             work.left.set()
         headers = {
             "content-disposition": f"attachment; filename*=UTF-8''{quote(_renamed(name, desk), safe='')}",
@@ -75,27 +76,10 @@ class Files:
         }
         return Response(done, headers=headers, media_type="application/octet-stream")
 
-    async def _lines(self, work: _Work, name: str) -> AsyncIterator[str]:
-        shares: asyncio.Queue[float | None] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        work.progress = lambda share: loop.call_soon_threadsafe(shares.put_nowait, share)
-        self._working += 1
-        doing = asyncio.ensure_future(work.desk.do(work))
-        doing.add_done_callback(lambda _: shares.put_nowait(None))
-        try:
-            while (share := await shares.get()) is not None:
-                yield _line({"share": round(share, 4)})
-            try:
-                done, report = doing.result()
-            except Exception as error:
-                yield bytes(answers.translated(error).body).decode() + "\n"
-                return
-            content = base64.b64encode(done).decode("ascii")
-            yield _line({"name": _renamed(name, work.desk), **vars(report), "content": content})
-        finally:
-            self._working -= 1
-            work.left.set()
-            doing.cancel()
+    def _ended(self, doing: asyncio.Future[Any]) -> None:
+        self._working -= 1
+        if not doing.cancelled():
+            doing.exception()  # whoever waited for it is told; where nobody did, nobody need be
 
 
 class _Reader:
@@ -151,6 +135,26 @@ class _Work:
     def _go_on(self) -> None:
         if self.left.is_set() or self._closed.is_set():
             raise Stopped("The file was given up, for the server is stopping.")
+
+
+async def _lines(work: _Work, name: str, doing: asyncio.Future[tuple[bytes, Report]]) -> AsyncIterator[str]:
+    shares: asyncio.Queue[float | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    work.progress = lambda share: loop.call_soon_threadsafe(shares.put_nowait, share)
+    doing.add_done_callback(lambda _: shares.put_nowait(None))
+    try:
+        while (share := await shares.get()) is not None:
+            yield _line({"share": round(share, 4)})
+        try:
+            done, report = doing.result()
+        except Exception as error:
+            yield bytes(answers.translated(error).body).decode() + "\n"
+            return
+        content = base64.b64encode(done).decode("ascii")
+        yield _line({"name": _renamed(name, work.desk), **vars(report), "content": content})
+    finally:
+        work.left.set()
+        doing.cancel()
 
 
 def plain_name(name: str) -> str:

@@ -19,6 +19,9 @@ MAX_PHRASES = 100
 MAX_PIECES = 257
 """Most pieces of a sentence, its end included."""
 
+DEEPEST = 8
+"""Lists and objects in each other; no form has so many."""
+
 Phrase = Annotated[str, Field(max_length=200)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Bias = Annotated[float, Field(allow_inf_nan=False, ge=-1e4, le=1e4)]
@@ -36,12 +39,16 @@ class Form(BaseModel):
         return _whole(value)
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if depth > DEEPEST and isinstance(value, list | dict):
+        return None  # which no field can be
     if isinstance(value, list):
-        return [_whole(each) for each in value]
-    return {_whole(key): _whole(each) for key, each in value.items()} if isinstance(value, dict) else value
+        return [_whole(each, depth + 1) for each in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(each, depth + 1) for key, each in value.items()}
+    return value
 
 
 class Search(Form):
@@ -60,7 +67,7 @@ class Search(Form):
     no_repeat: int | None = Field(default=None, ge=0, le=8)
     diversity: Number | None = Field(default=None, ge=0, le=10)
     temperature: Number | None = Field(default=None, ge=0, le=10, description="Draw at random instead of searching.")
-    top_k: int | None = Field(default=None, ge=0)
+    top_k: int | None = Field(default=None, ge=0, le=1_000_000)
     top_p: Number | None = Field(default=None, gt=0, le=1)
     seed: int | None = Field(default=None, ge=0, lt=2**31)
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seq2seq.web import limits
 from seq2seq.web.headers import page_policy
+from seq2seq.web.rules import TIMEOUT
 
 PATHS = re.compile(
     r"/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static)/.*"
@@ -35,10 +36,12 @@ class Gate:
         head: what the page's own script adds to its head, as HTML.
         queue: whether Gradio's own API is open; it asks and is answered in two requests, which must come to the same
             process.
+        timeout: seconds until a request must be there whole.
     """
 
-    def __init__(self, page: ASGIApp, *, head: str = "", queue: bool = True) -> None:
+    def __init__(self, page: ASGIApp, *, head: str = "", queue: bool = True, timeout: float = TIMEOUT) -> None:
         self._page = page
+        self._timeout = timeout
         self._queue = queue
         self._head = head
         self._working = 0
@@ -57,7 +60,7 @@ class Gate:
             sentence = f"A request must be at most {limits.MAX_BODY:,} bytes long.\n"
             await PlainTextResponse(sentence, 413, {"connection": "close"})(scope, receive, send)
         elif scope["path"].startswith(ENDLESS):
-            await self._page(scope, _bounded(receive), send)
+            await self._page(scope, _bounded(receive, self._timeout), send)
         else:
             await self._work(scope, receive, _Page(send, self._head) if scope["path"] == "/" else send)
 
@@ -65,7 +68,7 @@ class Gate:
         self._working += 1
         self.idle.clear()
         try:
-            await self._page(scope, _bounded(receive), send)
+            await self._page(scope, _bounded(receive, self._timeout), send)
         finally:
             self._working -= 1
             if not self._working:
@@ -107,13 +110,19 @@ def _declared_length(scope: Scope) -> int:
     return int(length) if length.isdecimal() else limits.MAX_BODY + 1
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Hangs up on a body that never said its length and grows beyond the limit."""
-    received = 0
+def _bounded(receive: Receive, seconds: float) -> Receive:
+    """Hangs up on a body that never said its length and grows beyond the limit, or that is not whole in time."""
+    received, whole = 0, False
+    given_up = asyncio.get_running_loop().time() + seconds
 
     async def bounded() -> Message:
-        nonlocal received
-        message = await receive()
+        nonlocal received, whole
+        try:
+            async with asyncio.timeout_at(None if whole else given_up):
+                message = await receive()
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+        whole = not message.get("more_body", False)
         received += len(message.get("body", b""))
         return message if received <= limits.MAX_BODY else {"type": "http.disconnect"}
 

@@ -166,7 +166,9 @@ class Room:
             page = await asyncio.to_thread(self._build, shelf)
             async with page.router.lifespan_context(page):
                 self._end_streams = page.state.end_streams
-                self._page = Gate(page, head=page.state.head, queue=self._rules.workers == 1)
+                self._page = Gate(
+                    page, head=page.state.head, queue=self._rules.workers == 1, timeout=self._rules.timeout
+                )
                 self._opened.set()
                 await self._tidy()
         except Exception as error:

@@ -5,6 +5,7 @@ It knows processes and signals; it does not know what their work is.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import os
 import pickle
@@ -163,8 +164,8 @@ class Workers:
             self._end()
             return
         self._early = self._early + 1 if time.monotonic() - worker.born < YOUNG else 0
-        wait = min(RARELY, SOON * 2 ** (self._early - 1)) if self._early else 0.0
-        self._due.append(time.monotonic() + wait)
+        wait = min(RARELY, SOON * 2 ** min(self._early - 1, 30)) if self._early else 0.0
+        bisect.insort(self._due, time.monotonic() + wait)
         why = f"signal {-status}" if status < 0 else str(error or f"code {status}")
         print(f"A worker ended ({why}); another one starts in {wait:g} s.", file=sys.stderr, flush=True)
 

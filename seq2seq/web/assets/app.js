@@ -28,7 +28,7 @@
       return;
     }
     const state = {
-      text: "", translation: "", answer: null, error: "", said: "", warnings: [], live: true,
+      text: "", source: "", translation: "", answer: null, error: "", said: "", warnings: [], live: true,
       models: told.models, memory: told.memory, limit: told.limits.characters, beams: given.beams, search: { ...given.search },
       model: told.models.find((each) => each.default) || told.models[0],
       languages: () => named(state.model),
@@ -45,17 +45,18 @@
       if (!state.answer) shown.give(null);
     }
 
-    function answered(answer) {
+    // What was asked for, which the text may no longer be.
+    function answered(answer, request) {
       const first = answer.translations[0];
       state.model.loaded = true;
-      settle({ answer, translation: first.text, said: note, warnings: warnings(first.warnings) });
+      settle({ answer, source: request.text, translation: first.text, said: note, warnings: warnings(first.warnings) });
       note = "";
       stands(answer, first.origin);
       shown.give(looked(answer));
     }
 
-    // The text and its translation, as they are now, may become an entry of the session.
-    const stands = ({ source_language, target_language, model }, origin) => past.stands({ source: state.text, target: state.translation, source_language, target_language, model, origin });
+    // A text and its translation may become an entry of the session.
+    const stands = ({ source_language, target_language, model }, origin) => past.stands({ source: state.source, target: state.translation, source_language, target_language, model, origin });
 
     const warnings = (all) => (all.length > 3 ? [...all.slice(0, 3), t("And {count} more of this kind.", { count: all.length - 3 })] : all);
 
@@ -82,13 +83,13 @@
     }
 
     const on = {
-      typed(text) { state.text = text; if (desk.editing()) desk.leave(); if (state.live || !text.trim()) ask(); },
+      typed(text) { state.text = text; if (desk.editing()) { desk.leave(); desk.show(); } if (state.live || !text.trim()) ask(); },
       asked() { past.write(); ask({ now: true }); },
       stopped() { if (asking.stop()) settle({ answer: state.answer, translation: state.translation, said: t("Stopped.") }); },
       cleared() { past.write(); state.text = ""; ask(); },
       copied: () => past.write(),
       async kept(target) {
-        await changed(call("v1/corrections", { method: "POST", body: JSON.stringify({ source: state.text, target, model: state.model.name }) }), t("Remembered."));
+        await changed(call("v1/corrections", { method: "POST", body: JSON.stringify({ source: state.source, target, model: state.model.name }) }), t("Remembered."));
       },
       forgotten(id) { // whoever forgot it elsewhere wanted the same
         const gone = (error) => { if (error.status !== 404) throw error; };
@@ -123,12 +124,14 @@
       }
     }
 
-    // One sentence of the translation is to be another.
+    // One sentence of the translation is to be another; says whether it was there.
     function take(was, now) {
+      if (!state.translation.includes(was)) return false;
       state.translation = state.translation.replace(was, () => now);
       state.said = t("Taken over.");
       stands(state.answer, "model");
       desk.show();
+      return true;
     }
 
     function turn(name) {
@@ -149,7 +152,7 @@
       shown = watched();
       const result = h("div", { class: "result", id: "result" });
       own.result(result, shown.props, shown.watch);
-      result.addEventListener("take", ({ detail: { was, now } }) => take(was, now));
+      result.addEventListener("take", ({ detail }) => { detail.done = take(detail.was, detail.now); });
       const { source, target } = state.languages();
       document.title = `${t("{source} to {target}", { source: own.languageName(source.code, source.name), target: own.languageName(target.code, target.name) })} · seq2seq`;
       const memory = state.memory ? h("a", { class: "corrections", href: `v1/corrections?model=${encodeURIComponent(state.model.name)}`, download: "corrections.tsv" }, t("All corrections (TSV)")) : null;

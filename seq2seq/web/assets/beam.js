@@ -107,6 +107,11 @@
           edges[k - 1].classList.toggle("dead", !living.has(k));
         }
       });
+      const tabbed = drawn.find((node) => node.getAttribute("tabindex") === "0");
+      if (tabbed.getAttribute("visibility") === "hidden") { // or nobody could reach the tree by keyboard
+        tabbed.setAttribute("tabindex", -1);
+        drawn[0].setAttribute("tabindex", 0);
+      }
       const gone = shown.filter((node) => !living.has(node.id) && !below[node.id].length).length;
       counter.textContent = t("step {step} of {steps}: {open} open, {finished} finished, {pruned} pruned", { step: at, steps, open: shown.filter((node) => node.step === at && node.state !== "finished").length, finished: shown.filter((node) => node.state === "finished").length, pruned: gone });
       const end = 2 + at * PITCH + WIDE + 40;
@@ -135,7 +140,7 @@
       h("h3", {}, t("Ranked anew")), h("p", { class: "caption" }, t("A longer translation has more factors below one, so a search for the most probable one would prefer short ones. The score divides the log-probability by a power of the length: at 0 by nothing, higher is kinder to long ones. Moving the slider only ranks again what the beam ended with; the search itself ran at {alpha}.", { alpha: decimal(own) })),
       h("div", { class: "controls" }, h("label", { class: "choice grow" }, h("span", {}, t("Length penalty")), slider), shown), scroll(place),
       table(t("Every hypothesis that the search kept."), [t("Step"), t("Rank"), t("Piece"), t("After"), t("Log-probability"), t("State")],
-        nodes.slice(1).map((node) => [String(node.step), node.rank, label(node.piece, 1), nodes[node.parent].parent === null ? t("start") : `${label(nodes[node.parent].piece, 1)} (${nodes[node.parent].rank})`, decimal(node.cumulative), t(node.state)]), [2, 3, 5]));
+        nodes.slice(1).map((node) => [String(node.step), node.rank, label(node.piece, 1), nodes[node.parent].parent === null ? t("start") : `${label(nodes[node.parent].piece, 1)} (${nodes[node.parent].rank})`, decimal(node.cumulative), { alive: t("alive"), finished: t("finished"), pruned: t("pruned") }[node.state]]), [2, 3, 5]));
     rank();
     replay(steps);
     frame.scrollLeft = 0;

@@ -4,7 +4,7 @@
   const { h, t, percent, decimal, labels, geometry, scroll, reading, table, bars, instead } = window.seq2seq;
 
   function draw(body, { trace: own, width, request, ask, fail }) {
-    let trace = own, said = 0, chosen = -1; // said: characters of the translation that were demanded
+    let trace = own, said = 0, chosen = -1, stands = own.translation; // said: characters that were demanded; stands: what the page shows of it
     const state = { pictures: [], json: null, resized(now) { width = now; show(chosen); } };
 
     async function use(position, piece) {
@@ -66,13 +66,19 @@
       const chart = bars({ values: probabilities, names, shape, high: 1, name: t("Probability of each piece"), ticks: [[0, "0"], [0.5, "50 %"], [1, "100 %"]], kind: (k) => (probabilities[k] < 0.5 ? "unsure" : "") });
       const say = reading(t("Choose a piece to see what else the network might have said. All in all: log-probability {value}, one piece on average {mean}.", { value: decimal(trace.log_prob), mean: percent(Math.exp(trace.log_probs.reduce((a, b) => a + b, 0) / names.length)) }));
       const whole = said ? h("div", { class: "continued" }, h("p", { class: "text", dir: "auto" }, trace.translation), h("p", { class: "soft" }, t("Was: {translation}", { translation: own.translation })),
-        h("button", { type: "button", class: "small take", click: () => body.dispatchEvent(new CustomEvent("take", { bubbles: true, detail: { was: own.translation, now: trace.translation } })) }, t("Take it over")), " ",
+        h("button", { type: "button", class: "small take", click: () => take(trace.translation) }, t("Take it over")), " ",
         h("button", { type: "button", class: "small back", click: () => { trace = own; said = 0; show(); } }, t("Back to the network's own"))) : null;
       body.replaceChildren(...[flow, place, whole, say.line, scroll(chart.svg), table(t("For every piece: its probability, how undecided the network was, and the best it did not say."), [t("Piece"), t("Probability"), t("Entropy, nats"), t("Else")],
         names.map((text, i) => [text, percent(probabilities[i]), decimal(trace.entropy[i]), trace.alternatives[i].filter(([piece]) => piece !== trace.target[i]).slice(0, 2).map(([piece, value]) => `${piece.replaceAll("▁", "")} ${percent(Math.exp(value))}`).join(", ")]), [3])].filter(Boolean));
       choose(at);
       state.pictures = [chart.svg];
       state.json = { text: trace.text, translation: trace.translation, demanded: said, target: trace.target, target_spans: trace.target_spans, log_probs: trace.log_probs, entropy: trace.entropy, alternatives: trace.alternatives };
+    }
+
+    function take(now) {
+      const detail = { was: stands, now, done: false };
+      body.dispatchEvent(new CustomEvent("take", { bubbles: true, detail }));
+      if (detail.done) stands = now;
     }
 
     show();
