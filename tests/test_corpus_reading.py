@@ -154,6 +154,17 @@ class TestColumnsAndFields:
     def test_further_columns_are_left_out(self, tmp_path: Path) -> None:
         assert read(write(tmp_path / "a.tsv", b"Hello\tHallo\tCC-BY\n")) == [("Hello", "Hallo")]
 
+    def test_csv_is_separated_by_what_its_lines_have_in_common(self, tmp_path: Path) -> None:
+        assert read(write(tmp_path / "a.csv", b'"Hello, world";"Hallo Welt"\n')) == [("Hello, world", "Hallo Welt")]
+        rows = b"Hello, world;Hallo, Welt\nHello;Hallo\nWell, hello, you;Na, hallo\n\nYes;Ja\n"
+        assert read(write(tmp_path / "a.csv", rows))[0] == ("Hello, world", "Hallo, Welt")
+        rows = b'"He said ""yes; no""",Ja\n"a;b",c\nd,e\n'
+        assert read(write(tmp_path / "a.csv", rows))[0] == ('He said "yes; no"', "Ja")
+
+    def test_names_of_columns_may_stand_below_a_blank_line(self, tmp_path: Path) -> None:
+        found = read(write(tmp_path / "a.csv", b"\nsource,target\nHello,Hallo\n"))
+        assert [pair for pair in found if any(pair)] == [("Hello", "Hallo")]
+
     @pytest.mark.parametrize("mark", ",;\t")
     def test_csv_is_separated_by_what_its_first_line_has(self, tmp_path: Path, mark: str) -> None:
         assert read(write(tmp_path / "a.csv", f'Hello{mark}"Hal{mark}lo"\r\n'.encode())) == [("Hello", f"Hal{mark}lo")]

@@ -108,6 +108,15 @@ class TestTextFiles:
             documents.translate(Upper(), source, tmp_path / "b.txt", progress=stop)
         assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+    def test_an_encoding_with_a_mark_in_its_name(self, translate: Translate, encoding: str, tmp_path: Path) -> None:
+        plain = {"utf-8-sig": "utf-8"}.get(encoding, f"{encoding}-le")
+        for text in ("the key,b\n".encode(plain), "the key,b\n".encode(encoding)):
+            (tmp_path / "a.csv").write_bytes(text)
+            documents.translate(Upper(), tmp_path / "a.csv", tmp_path / "b.csv", encoding=encoding)
+            marked = text.decode(plain).startswith("\ufeff")
+            assert (tmp_path / "b.csv").read_bytes().decode(plain) == "\ufeff" * marked + "THE KEY,b\n"
+
 
 class TestTables:
     def test_only_the_named_column_and_not_the_heads(self, translate: Translate) -> None:
@@ -201,6 +210,11 @@ class TestSubtitles:
         with pytest.raises(documents.DocumentError, match=sentence):
             translate(name, content)
 
+    def test_captions_without_a_blank_line_between_them(self, translate: Translate) -> None:
+        times = "00:00:0{},000 --> 00:00:0{},000\n"
+        text = f"1\n{times.format(1, 2)}you\n2\n{times.format(3, 4)}him\n{times.format(5, 6)}you\n"
+        assert translate("a.srt", text) == text.replace("you", "Sie").replace("him", "ihm")
+
 
 class TestCatalogues:
     PO = (
@@ -260,6 +274,15 @@ class TestResources:
     ) -> None:
         with pytest.raises(documents.DocumentError, match=f"must be.*{name}" + (f", line {line}" if line else "")):
             translate(name, content)
+
+    def test_short_sentences_are_no_code(self, translate: Translate) -> None:
+        said = ["Password:", "Loading...", "Done.", "Yes/No", "Größe/Farbe", "他来了.", "Why?"]
+        code = ["key_1", "http://a.b/c", "./path", "/home", "#fff", "v1.2", "a=b", "camelCase", "me@a.org", "C:\\\\x"]
+        text = "[" + ", ".join(f'"{each}"' for each in (*said, *code)) + "]"
+        done = text
+        for each in said:
+            done = done.replace(f'"{each}"', f'"{each.upper()}"')
+        assert translate("a.json", text, Upper()) == done
 
 
 class TestPlaceholders:
@@ -386,6 +409,30 @@ class TestPages:
         assert done.startswith("<p>der Schlüssel ") and done.count("<") == 2
         assert "<" not in translate("a.vtt", f"WEBVTT\n\n00:01.000 --> 00:02.000\nyou {html.escape(payload)}\n")
 
+    def test_a_space_that_does_not_break_is_written_as_the_page_writes_it(self, translate: Translate) -> None:
+        for space in ("&nbsp;", "&#160;", "\u00a0"):
+            assert translate("a.html", f"<p>one{space}two</p>", Upper()) == f"<p>ONE{space}TWO</p>"
+
+    @pytest.mark.parametrize(
+        "page",
+        [
+            '<ul><li translate="no">acme<li>you</ul><p>you</p>',
+            '<ul><li translate="no">a<ul><li>b<li>c</ul>d</ul><p>you</p>',
+            '<table><tr><td translate="no">acme<td>you</table><p>you',
+            '<p translate="no">acme<p>you',
+            "<pre>a <b>b</b></pre>you",
+            "<pre>never closed",
+        ],
+    )
+    def test_what_stays_ends_where_its_end_tag_is_left_out(self, translate: Translate, page: str) -> None:
+        assert translate("a.html", page, Upper()) == page.replace("you", "YOU")
+
+    def test_a_long_element_that_stays_takes_time_by_its_length(self, translate: Translate) -> None:
+        page = "<pre>" + "<i>a</i>" * 40_000 + "</pre><p>you</p>"
+        begun = time.process_time()
+        assert translate("a.html", page, Upper()).endswith("<p>YOU</p>")
+        assert time.process_time() - begun < 10
+
 
 class TestMarkdown:
     def test_code_links_front_matter_and_marks_stay(self, translate: Translate) -> None:
@@ -407,6 +454,34 @@ class TestMarkdown:
             assert old in done
             done = done.replace(old, new)
         assert translate("a.md", text) == done
+
+    @pytest.mark.parametrize(
+        ("text", "done"),
+        [
+            ("one  \ntwo  \nthree\n", "ONE  \nTWO  \nTHREE\n"),
+            ("one\\\ntwo\n", "ONE\\\nTWO\n"),
+            ("1986\\. a year\n", "1986\\. A YEAR\n"),
+            ("\\# no heading\n", "\\# NO HEADING\n"),
+            ("## 1. A heading\n", "## 1. A HEADING\n"),
+            ("see [the key] and [a lock][]\n\n[the key]: http://a\n[a lock]: http://b\n",
+             "SEE [THE KEY][the key] AND [A LOCK][a lock]\n\n[the key]: http://a\n[a lock]: http://b\n"),
+            ("see [no key] here\n", "SEE [NO KEY] HERE\n"),
+        ],
+    )  # fmt: skip
+    def test_breaks_escapes_and_links_are_what_they_were(self, translate: Translate, text: str, done: str) -> None:
+        pytest.importorskip("markdown_it")
+        assert translate("a.md", text, Upper()) == done
+
+    @pytest.mark.parametrize("start", ["- kalt", "1. Mai", "# eins", "> so", "+ zwei", "---"])
+    def test_no_line_becomes_the_beginning_of_something_else(self, translate: Translate, start: str) -> None:
+        markdown_it = pytest.importorskip("markdown_it")
+        said = SimpleNamespace(source="", text=f"kalter Laden {start}", sentences=(), flags=())
+        translator = lambda texts, **_: [said for _ in texts]  # noqa: E731
+        translator.target_language = "xx"  # type: ignore[attr-defined]
+        done = translate("a.md", "a cold little shop\nof ours\n", translator)
+        assert markdown_it.MarkdownIt().parse(done)[0].type == "paragraph_open" and "<li" not in done
+        kinds = [token.type for token in markdown_it.MarkdownIt().parse(done)]
+        assert kinds == ["paragraph_open", "inline", "paragraph_close"], done
 
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +16,9 @@ from seq2seq.corpus.blocks import MALFORMED, ROWS, UNDECODABLE, Block, Fault, de
 from seq2seq.corpus.streams import Lines
 
 NAMES = (("source", "target"), ("src", "tgt"))
+QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
+SAMPLE = 100
+"""Lines that tell what the columns of a CSV file are divided by."""
 
 
 def tsv(lines: Lines, languages: tuple[str, str]) -> Iterator[Block]:
@@ -49,7 +54,7 @@ def comma_separated(lines: Lines, languages: tuple[str, str]) -> Iterator[Block]
                 break
             except csv.Error:  # such as a field of more than 128 KiB: a quotation mark without its partner
                 row = ["?"]
-            if columns is None:
+            if columns is None and any(map(str.strip, row)):
                 named = _columns(row, languages)
                 columns = named or (0, 1)
                 if named:
@@ -166,9 +171,16 @@ class _Feed:
         return bool(count)
 
     def delimiter(self) -> str:
-        """The comma, unless the first line has none and has semicolons or tabs."""
-        first = self._texts[0] if self._texts or self._refill() else ""
-        return next((mark for mark in ",;\t" if mark in first), ",")
+        """Of comma, semicolon and tab the one that most lines have equally often outside of quotation marks."""
+        if not self._texts:
+            self._refill()
+        lines = [QUOTED.sub("", text) for text in self._texts[:SAMPLE] if text.strip()]
+
+        def alike(mark: str) -> tuple[int, int]:
+            ((times, count),) = Counter(line.count(mark) for line in lines).most_common(1) or [(0, 0)]
+            return (count, -times) if times else (0, 0)
+
+        return max(",;\t", key=alike)
 
     def forget_undecodable(self) -> bool:
         """Whether a line since the last call was not UTF-8."""

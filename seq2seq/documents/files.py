@@ -28,6 +28,8 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+UNMARKED = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+"""What a file is in that has no mark, where the name of an encoding speaks of one."""
 NO_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape")
 """Encodings that Python has for names and its own source."""
 
@@ -56,7 +58,7 @@ class Encoding:
             found = ""
         if not found or found in NO_FILES:
             raise DocumentError(f"An encoding must be one that Python knows. Received: {given!r}")
-        return cls(found)
+        return cls(UNMARKED.get(found, found))
 
 
 class Lines:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -25,6 +25,17 @@ KEPT = frozenset(_KEPT.split())
 """Elements whose text is no language."""
 _VOID = "area base br col embed hr img input link meta param source track wbr"
 VOID = frozenset(_VOID.split())
+_CELLS, _TERMS = ("td", "th", "tr", "tbody", "tfoot"), ("dt", "dd")
+_BLOCKS = "p div ul ol dl table pre form hr h1 h2 h3 h4 h5 h6 section blockquote"
+ENDED_BY = {
+    "li": ("li",),
+    "option": ("option", "optgroup"),
+    "p": tuple(_BLOCKS.split()),
+    "tr": _CELLS[2:],
+    **dict.fromkeys(_TERMS, _TERMS),
+    **dict.fromkeys(_CELLS[:2], _CELLS),
+}
+"""Elements whose end tag may be left out, and what begins behind them then."""
 _CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)""", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([\w-]+)""")
 
@@ -45,28 +56,42 @@ def page(text: str) -> Iterator[Part]:
     if events[0].start:
         yield text[: events[0].start]
     waiting: list[Token] = []
-    kept: list[str] = []  # names of the open elements whose text stays, the outermost first
+    kept: list[str] = []  # names of the open elements from the one whose text stays on, the outermost first
+    since = 0  # where that one begins
     for event, end in zip(events, ends, strict=True):
         raw = text[event.start : end]
         if kept:
-            waiting[-1] = Token("atom", waiting[-1].raw + raw)
-            if event.kind == "open" and event.name == kept[0]:
-                kept.append(event.name)
-            elif event.kind == "close" and event.name == kept[0]:
-                kept.pop()
-        elif event.kind == "open" and event.keeps:
+            if not _ends_before(event, kept):
+                if event.kind == "open":
+                    kept.append(event.name)
+                elif event.kind == "close":
+                    del kept[len(kept) - 1 - kept[::-1].index(event.name) :]
+                if not kept:
+                    waiting.append(Token("atom", text[since:end]))
+                continue
+            waiting.append(Token("atom", text[since : event.start]))
+            kept = []
+        if event.kind == "open" and event.keeps:
             if event.name not in INLINE:
                 yield from _paragraph(waiting)
                 waiting = []
-            waiting.append(Token("atom", raw))
-            kept = [event.name]
+            kept, since = [event.name], event.start
         elif event.kind in ("open", "close", "atom") and event.name not in INLINE and event.name:
             yield from _paragraph(waiting)
             waiting = []
             yield raw
         else:
             waiting.append(Token(event.kind, raw, event.name))
+    if kept:
+        waiting.append(Token("atom", text[since:]))
     yield from _paragraph(waiting)
+
+
+def _ends_before(event: _Event, kept: Sequence[str]) -> bool:
+    """Whether an element whose text stays has ended without an end tag, which HTML allows some."""
+    if event.kind == "close":
+        return event.name not in kept
+    return event.kind == "open" and len(kept) == 1 and event.name in ENDED_BY.get(kept[0], ())
 
 
 @dataclass(frozen=True)
@@ -139,7 +164,7 @@ def _paragraph(tokens: Sequence[Token]) -> list[Part]:
     flat = _flat(nodes)
 
     def write(translated: tuple[Node, ...]) -> str:
-        texts = reflow(render(translated, _escape, held=True), [len(line.strip()) for line in lines])
+        texts = reflow(render(translated, _escaping(raw), held=True), [len(line.strip()) for line in lines])
         done = ending.join((indent + text).rstrip() for indent, text in zip(indents, texts, strict=True))
         return raw[:start] + done + raw[end:]
 
@@ -157,5 +182,7 @@ def _flat(nodes: Sequence[Node]) -> tuple[Node, ...]:
     return tuple(found)
 
 
-def _escape(text: str) -> str:
-    return html.escape(writable(text), quote=False).replace("\u00a0", "&nbsp;")
+def _escaping(raw: str) -> Callable[[str], str]:
+    """Escapes what markup would be; a space that does not break is written as this page writes it."""
+    space = next((form for form in ("&nbsp;", "&#160;", "&#xa0;", "&#xA0;") if form in raw), hold("\u00a0"))
+    return lambda text: html.escape(writable(text), quote=False).replace("\u00a0", space)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seq2seq.documents.inline import Token, nest, render
@@ -23,6 +23,11 @@ _MARK = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_BREAK = re.compile(r"(?: {2,}|\\)$")
+_HEADING = re.compile(r"#\s*$")
+_SHORT = re.compile(r"(?<![!\]\\])\[([^\[\]]+)\](?:\[\])?(?![\[(:])")
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
+_MARKED = re.compile(r"^(?=#{1,6}(?:\s|$)|[-+](?:\s|$)|>|~~~|=+\s*$|-{2,}\s*$)")
 _CELL = re.compile(r"((?:\\.|`[^`]*`|[^|\\`])+)")
 
 
@@ -39,15 +44,16 @@ def text(content: str) -> Iterator[Part]:
     yield content[:start]
     body = content[start:]
     lines = list(io.StringIO(body, newline=""))
-    tokens = (
-        MarkdownIt("commonmark").enable("table").parse("".join(re.sub(r"\r?\n$|\r$", "\n", line) for line in lines))
-    )
+    known: dict[str, Any] = {}
+    plain = "".join(re.sub(r"\r?\n$|\r$", "\n", line) for line in lines)
+    tokens = MarkdownIt("commonmark").enable("table").parse(plain, known)
+    targets = known.get("references", {})
     place = 0
     for first, end, contents in _runs(tokens):
         if first < place:
             continue
         yield from lines[place:first]
-        yield from _table(lines[first:end]) if contents is None else _paragraph(lines[first:end], contents)
+        yield from _table(lines[first:end]) if contents is None else _paragraph(lines[first:end], contents, targets)
         place = end
     yield from lines[place:]
 
@@ -65,23 +71,30 @@ def _runs(tokens: Sequence[Any]) -> Iterator[tuple[int, int, list[str] | None]]:
             yield token.map[0], token.map[1], token.content.split("\n")
 
 
-def _paragraph(lines: list[str], contents: list[str]) -> list[Part]:
+def _paragraph(lines: list[str], contents: list[str], known: Mapping[str, Any]) -> list[Part]:
     """Text of several lines, with what stands before and behind it in each: bullets, quotation marks, hashes."""
+    hard = [number for number, line in enumerate(contents) if _BREAK.search(line)]
+    if hard and hard[0] < len(contents) - 1:
+        cut = hard[0] + 1
+        return _paragraph(lines[:cut], contents[:cut], known) + _paragraph(lines[cut:], contents[cut:], known)
     frames = []
-    for line, content in zip(lines, contents, strict=False):
+    bare = [_BREAK.sub("", content) for content in contents]
+    for line, content in zip(lines, bare, strict=False):
         place = line.find(content)
         if place < 0:
             return list(lines)
         frames.append((line[:place], line[place + len(content) :]))
     rest = lines[len(contents) :]  # the underline of a heading
-    hard = [number for number, line in enumerate(contents) if line.endswith(("  ", "\\"))]
-    if hard and hard[-1] < len(contents) - 1:
-        cut = hard[0] + 1
-        return _paragraph(lines[:cut], contents[:cut]) + _paragraph(lines[cut:], contents[cut:])
-    return [*_unit(contents, frames), *rest]
+    guards = [_same if _HEADING.search(before) else _guard for before, _ in frames]
+    return [*_unit([_explicit(line, known) for line in bare], frames, guards=guards), *rest]
 
 
-def _unit(contents: list[str], frames: list[tuple[str, str]], escape: Callable[[str], str] | None = None) -> list[Part]:
+def _unit(
+    contents: list[str],
+    frames: list[tuple[str, str]],
+    escape: Callable[[str], str] | None = None,
+    guards: Sequence[Callable[[str], str]] = (),
+) -> list[Part]:
     nodes = nest(_tokens(" ".join(contents)))
     if not has_words(text_of(nodes)):
         return ["".join(before + content + after for (before, after), content in zip(frames, contents, strict=True))]
@@ -92,9 +105,30 @@ def _unit(contents: list[str], frames: list[tuple[str, str]], escape: Callable[[
             [len(content) for content in contents],
             filler="\u00a0",
         )
+        texts = [guard(text) for guard, text in zip(guards, texts, strict=True)] if guards else texts
         return "".join(before + text + after for (before, after), text in zip(frames, texts, strict=True))
 
     return [Unit(nodes, write)]
+
+
+def _explicit(content: str, known: Mapping[str, Any]) -> str:
+    """The links whose text is the name of their target get that name in addition, for the text will be another."""
+    from markdown_it.common.utils import normalizeReference
+
+    def named(found: re.Match[str]) -> str:
+        label = found[1]
+        return f"[{label}][{label}]" if has_words(label) and normalizeReference(label) in known else found[0]
+
+    return _SHORT.sub(named, content)
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _guard(text: str) -> str:
+    """The text of a line that could be taken for a heading, a list, a quotation or an underline, kept from that."""
+    return _NUMBERED.sub(r"\1\\\2", text) if _NUMBERED.match(text) else _MARKED.sub(r"\\", text, count=1)
 
 
 def _table(lines: list[str]) -> Iterator[Part]:

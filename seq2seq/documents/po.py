@@ -64,8 +64,9 @@ def _has_string(entry: dict[str, str]) -> bool:
 def _translation(entry: dict[str, str], waiting: list[tuple[str, str]]) -> Iterator[Part]:
     """The lines of an entry's translation: as they are, unless all of it is empty."""
     empty = entry.get("msgid") and not any(entry[key] for key, _ in waiting)
+    only = [key for key, _ in waiting if "[" in key] == ["msgstr[0]"]  # of a language without a singular
     for key, line in waiting:
-        source = entry["msgid_plural"] if "[" in key and key != "msgstr[0]" and "msgid_plural" in entry else ""
+        source = entry.get("msgid_plural", "") if "[" in key and (only or key != "msgstr[0]") else ""
         source = source or entry.get("msgid", "")
         if not empty or not has_words(source) or line.lstrip()[:1] == '"':
             yield line

@@ -15,7 +15,9 @@ from seq2seq.documents.files import Lines
 from seq2seq.documents.units import DocumentError, Part, Unit, has_words, plain
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_CODE = re.compile(r"\S*[_/.:#@\\=]\S*|[a-z]+(?:[A-Z]\w*)+")
+_CODE = re.compile(r"(?=[!-~]+$)(?:[/.#@\\][\w/.:#@\\-]\S*|\S*\w[_/.:#@\\=]+[\w/]\S*)|[a-z]+(?:[A-Z]\w*)+")
+"""Names, paths, addresses: a sign between two letters, or before the first, and no space."""
+_CHOICE = re.compile(r"[A-Z][a-z]+(?:/[A-Z][a-z]+)+")
 _MESSAGE = re.compile(r"\{\s*\w+\s*,")
 """A message of ICU with its own grammar, such as {count, plural, ...}."""
 
@@ -60,7 +62,8 @@ def _values(text: str) -> Iterator[Part]:
         if is_key and skipped is None and raw.startswith('"@'):
             skipped = depth
         value = "" if is_key or skipped is not None else json.loads(raw)
-        if not has_words(value) or _CODE.fullmatch(value) or _MESSAGE.search(value):
+        is_code = _CODE.fullmatch(value) and not _CHOICE.fullmatch(value)
+        if not has_words(value) or is_code or _MESSAGE.search(value):
             continue
         yield text[place : found.start()]
         escaped = raw.isascii() and "\\u" in raw

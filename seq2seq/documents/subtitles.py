@@ -6,6 +6,7 @@ It knows captions; it knows neither encodings nor translators.
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -101,13 +102,21 @@ def _blocks(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     first = ended = 0
     for number, line in enumerate(lines, start=1):
         if ended and line.strip():
-            yield first, block
+            yield from _captions(first, block)
             block, ended = [], 0
         first = first if block else number
         ended = ended or not line.strip()
         block.append(line)
     if block:
-        yield first, block
+        yield from _captions(first, block)
+
+
+def _captions(first: int, block: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Captions that stand one under the other without a blank line, each with its number, if it has one."""
+    times = [place for place, line in enumerate(block) if _TIMES.fullmatch(line)]
+    begins = [place - block[place - 1].strip().isdecimal() for place in times[1:]]
+    for start, end in itertools.pairwise([0, *begins, len(block)]):
+        yield first + start, block[start:end]
 
 
 def _speeches(block: Sequence[str]) -> Iterator[str | list[str]]:

@@ -111,8 +111,8 @@ def merged(nodes: Sequence[Node]) -> tuple[Node, ...]:
     return tuple(found)
 
 
-_HELD = str.maketrans(" \n\r\t", "\x00\x01\x02\x03")
-_FREED = str.maketrans("\x00\x01\x02\x03", " \n\r\t")
+_HELD = str.maketrans(" \n\r\t\u00a0", "\x00\x01\x02\x03\x04")
+_FREED = str.maketrans("\x00\x01\x02\x03\x04", " \n\r\t\u00a0")
 
 
 def hold(markup: str) -> str:

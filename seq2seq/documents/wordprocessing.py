@@ -16,7 +16,7 @@ from seq2seq.documents.units import Atom, Element, Node, Unit, merged, text_of
 
 _AROUND = {"hyperlink", "ins", "smartTag", "moveTo"}
 """Elements around runs of the same sentence."""
-_ENDS = {"pPr", "endParaRPr", "rPh", "phoneticPr", "fld", "br", "del", "moveFrom"}
+_ENDS = {"pPr", "endParaRPr", "rPh", "phoneticPr", "fld", "fldSimple", "br", "del", "moveFrom"}
 """Elements that end a sentence and hold nothing to translate."""
 _DROPPED = {"proofErr", "lastRenderedPageBreak"}
 """Remarks about words that will be gone."""
@@ -107,7 +107,7 @@ def _is_whole(child: Any) -> bool:
 def _texts(child: Any) -> Iterator[Any]:
     """Elements t in it, those of text boxes left out, which are paragraphs of their own."""
     paragraph = next(child.iterancestors("{*}p", "{*}si", "{*}is"), None)
-    for text in child.iter(f"{{{namespace(child)}}}t"):
+    for text in child.iter(f"{{{namespace(child.getparent())}}}t"):  # and so not those of an equation
         if next(text.iterancestors("{*}p", "{*}si", "{*}is"), None) is paragraph:
             yield text
 

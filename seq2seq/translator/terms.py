@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -69,7 +70,7 @@ class Terms:
         if not isinstance(self.glossary, Mapping):
             raise TermsError(f"A glossary must be a mapping. Received: {self.glossary!r:.40}")
         object.__setattr__(self, "attend", dict(map(_attended, dict(self.attend).items())))
-        terms = {" ".join(_phrase("glossary term", each).split()): each for each in self.glossary}
+        terms = {_composed(" ".join(_phrase("glossary term", each).split())): each for each in self.glossary}
         longest_first = sorted(terms, key=len, reverse=True)
         targets = {each: _phrase("glossary term", self.glossary[terms[each]]) for each in longest_first}
         object.__setattr__(self, "glossary", targets)
@@ -89,12 +90,18 @@ class Terms:
         if not self.glossary:
             return ()
         found = []
+        sentence = _composed(sentence)
         folded = " ".join(sentence.casefold().split())  # looking here first makes a large glossary quick
         for term, target in self.glossary.items():
             if term.casefold() in folded:
                 sentence, times = whole(term, any_case=term.islower()).subn("\0", sentence)
                 found += [target] if times else []
         return tuple(dict.fromkeys(found))
+
+
+def _composed(text: str) -> str:
+    """Letters with their marks as one character each, as most text has them; names of files on a Mac do not."""
+    return unicodedata.normalize("NFC", text)
 
 
 def says(phrase: str, text: str) -> bool:
