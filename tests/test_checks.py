@@ -74,6 +74,10 @@ class TestRepeats:
         assert not checks.loops("No, no, no, never!", "Nein, nein, nein, nie!")
         assert not checks.loops("10,000,000,000", "10.000.000.000")
         assert checks.loops("No, no, no, never!", "Nein " * 20)
+        for number in ("1.000.000.000", "10 000 000 000", "1\u202f000\u202f000\u202f000"):
+            assert not checks.loops("It cost a billion euros.", f"Es kostete {number} Euro.")
+        for pair in ("दादा-दादी", "মামা মামি", "பாப்பா", "cafe\u0301-cafe\u0301"):  # not one letter again and again
+            assert not checks.loops("My grandparents live here.", pair)
 
 
 class TestLoops:

@@ -247,6 +247,20 @@ class TestThreads:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("limit", "most"), [(0, [14 + 50 + 3, 16 + 2]), (7, [7, 7])])
+def test_what_is_demanded_has_room(limit: int, most: list[int]) -> None:
+    jobs: list[tuple[str, dict]] = []
+
+    def run(asked) -> list:
+        jobs.extend(asked)
+        raise KeyboardInterrupt
+
+    wanted = [Demands(prefix=(5,) * 50, required=((6, 7, 8),)), Demands(required=((6,), (7,)))]
+    with pytest.raises(KeyboardInterrupt):
+        batching.translate(run, [[5], [5, 6]], SearchConfig(max_length=limit), wanted)
+    assert sorted(int(each) for _, inputs in jobs for each in inputs["max_length"]) == sorted(most)
+
+
 class TestRandomNetwork:
     def test_results_do_not_depend_on_the_batch(self, random_model: bundle.Bundle) -> None:
         litert = engine.load(random_model)

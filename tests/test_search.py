@@ -398,6 +398,17 @@ class TestStop:
             sooner += np.count_nonzero(early.record.tokens) < np.count_nonzero(late.record.tokens)
         assert sooner, "no row stopped early: the test shows nothing"
 
+    @pytest.mark.parametrize("gamma", [-1.0, -3.0])
+    def test_a_negative_reward_ends_with_what_has_ended(self, gamma):
+        sooner = 0
+        for seed in range(12):
+            table = random_model(seed, rows=1, scale=3.0)
+            early = find(table, options(beam=4, n_best=1, limit=(12,), alpha=0.0, gamma=gamma))
+            late = find(table, options(beam=4, n_best=4, limit=(12,), alpha=0.0, gamma=gamma))
+            assert early.finished[0, 0] == 1 and early.scores[0, 0] >= late.scores[0, 0] - 1e-5
+            sooner += np.count_nonzero(early.record.tokens) < np.count_nonzero(late.record.tokens)
+        assert sooner
+
     def test_the_word_reward_prefers_the_longer(self):
         table = np.full((1, V, V), -30.0, np.float32)
         table[0, BOS, [EOS, 4]] = np.log([0.55, 0.45])
@@ -406,6 +417,14 @@ class TestStop:
         rewarded = find(table, options(beam=3, limit=(5,), gamma=0.5))
         assert said(rewarded, 0) == (4, 5, EOS)
         assert rewarded.scores[0, 0].numpy() == pytest.approx(np.log(0.45) + 1.5, abs=1e-4)
+
+
+def test_phrases_that_begin_alike_put_nothing_in_the_beam_twice():
+    for seed in range(6):
+        wanted = demands(1, required=[(5, 4), (5, 5)])
+        found = find(random_model(seed, rows=1, scale=6.0), options(beam=4, limit=(8,), constraints=wanted))
+        all_said = [said(found, 0, place) for place in range(4)]
+        assert len(set(all_said)) == 4, all_said
 
 
 @pytest.mark.parametrize("vocabulary", [31, 1024, 4000, 8000])

@@ -82,6 +82,13 @@ class TestTerms:
         assert terms.called("一只狗走了") == ("Hund",)
         assert terms.called("renew") == ()
 
+    def test_a_letter_and_its_marks_are_one_however_they_are_written(self) -> None:
+        terms = Terms(glossary={"cafe\u0301": "Café", "काम": "work"})
+        assert terms.called("the café") == terms.called("the cafe\u0301") == ("Café",)
+        assert terms.called("काम है") == ("work",) and terms.called("कामों में") == ()
+        with pytest.raises(TermsError, match="demanded and forbidden at once"):
+            Terms(required=("cafe\u0301",), forbidden=("café",))
+
 
 class TestSpans:
     @pytest.mark.parametrize(

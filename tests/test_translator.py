@@ -318,6 +318,12 @@ class TestStream:
         found = [each.text for each in echo.stream(lines, chunk=2)]
         assert found == ["der Hund", "", "ja", "  ", "die Katze. das Haus.", "", "nein"]
 
+    def test_lines_before_one_that_is_no_string_are_translated(self, echo: Translator) -> None:
+        stream = echo.stream(["ja", "nein", 3, "ja"], first=11)  # type: ignore[list-item]
+        assert [next(stream).text, next(stream).text] == ["ja", "nein"]
+        with pytest.raises(TranslationError, match=r"must be a string. Received: 3 of type int \(line 13\)$"):
+            next(stream)
+
     def test_no_translation_holds_a_line_break(self, echo: Translator) -> None:
         [translation] = echo.stream(["ja\x0bnein\x0cja\rja\x1c\x85ja\u2028nein\u2029rot\n"])
         assert len(translation.text.splitlines()) == 1

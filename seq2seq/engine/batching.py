@@ -95,8 +95,10 @@ def translate(
             together = [sources[row] for row in places[-1]]
             inputs = basic_inputs(together, search)
             if not plain:
-                steps = int(inputs["max_length"].max())
-                inputs |= demands.inputs(together, search, [asked[row] for row in places[-1]], steps)
+                told_of = [asked[row] for row in places[-1]]
+                if not search.max_length:  # what is demanded must have room
+                    inputs["max_length"] += np.array([demands.pieces(each) for each in told_of], np.int32)
+                inputs |= demands.inputs(together, search, told_of, int(inputs["max_length"].max()))
             jobs.append(("translate" if plain else "constrained", inputs))
     found: list[list[Hypothesis]] = [[] for _ in sources]
     for batch, (_, inputs), outputs in zip(places, jobs, run(jobs), strict=True):

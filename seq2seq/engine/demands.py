@@ -41,6 +41,11 @@ def is_plain(search: SearchConfig, demands: Demands) -> bool:
     return demands == NOTHING and not any(more)
 
 
+def pieces(demands: Demands) -> int:
+    """How many pieces are demanded."""
+    return len(demands.prefix) + sum(map(len, demands.required))
+
+
 def inputs(sources: Sequence[Sequence[int]], search: SearchConfig, wanted: Sequence[Demands], steps: int) -> Arrays:
     """What the signature `constrained` takes beyond `translate`, for a batch of at most `steps` pieces."""
     drawn = search.n_best if search.temperature else 0

@@ -178,9 +178,13 @@ def _drawn(allowed, best, pieces, t, options: Options):
 
 
 def _with_needed(allowed, best, pieces, past, options: Options):
-    """Adds the piece that each required phrase waits for, unless it is among the best already."""
+    """Adds the piece that each required phrase waits for, unless it is there already."""
     needed = rules.needed(past, _rows(tf.shape(allowed)[0] // options.beam, options.beam), options.constraints)
     twice = tf.reduce_any(tf.equal(tf.expand_dims(needed, 2), tf.expand_dims(pieces, 1)), axis=2)
+    order = tf.range(tf.shape(needed)[1])
+    earlier = tf.expand_dims(order, 1) > tf.expand_dims(order, 0)
+    again = tf.logical_and(tf.equal(tf.expand_dims(needed, 2), tf.expand_dims(needed, 1)), earlier)
+    twice = tf.logical_or(twice, tf.reduce_any(again, axis=2))  # two phrases may begin alike
     useless = tf.cast(tf.logical_or(twice, tf.equal(needed, PAD)), tf.float32)
     value = pick(allowed, needed) + NEVER * useless
     return tf.concat([best, value], axis=1), tf.concat([pieces, needed], axis=1)

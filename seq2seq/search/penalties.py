@@ -24,12 +24,13 @@ def bound(log_probs: tf.Tensor, lengths: tf.Tensor, options: Options) -> tf.Tens
     """What `score` can be at most after any continuation of a hypothesis, (B, K).
 
     Each piece adds a log-probability of at most 0, the length penalty of the longest is the largest, and so the
-    kindest to what is negative; the coverage penalty is at most 0; the reward grows or shrinks with the length.
+    kindest to what is negative; the coverage penalty is at most 0; the reward grows or shrinks with the length. So it
+    is no less than what `score` says of the hypothesis as it is, should nothing come after it.
     """
     limit = tf.expand_dims(options.max_length, 1)
     kindest = log_probs / length_penalty(limit, options.length_penalty)
     most = tf.maximum(options.word_reward, 0.0) * tf.cast(limit, tf.float32)
-    least = tf.minimum(options.word_reward, 0.0) * tf.cast(lengths + 1, tf.float32)
+    least = tf.minimum(options.word_reward, 0.0) * tf.cast(lengths, tf.float32)
     return kindest + most + least
 
 

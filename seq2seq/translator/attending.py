@@ -5,6 +5,7 @@ It knows words, pieces and where these stand; it does not know attention.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 
 from seq2seq import offsets
@@ -44,6 +45,8 @@ def absent(tokenizer: Tokenizer, text: str, wanted: Mapping[str | int, float]) -
 def _places(key: str | int, spans: list[offsets.Span], text: str) -> list[int]:
     if isinstance(key, int):
         return [key] if key <= len(spans) else []
-    found = [match.span() for match in whole(key, any_case=key.islower()).finditer(text)]
+    forms = (key, unicodedata.normalize("NFD", key))  # letters and their marks may stand one by one in the text
+    patterns = (whole(form, any_case=key.islower()) for form in dict.fromkeys(forms))
+    found = [match.span() for pattern in patterns for match in pattern.finditer(text)]
     shared = [[text[max(first, start) : min(last, end)] for start, end in found] for first, last in spans]
     return [place for place, parts in enumerate(shared) if any(part.strip() for part in parts)]

@@ -37,6 +37,8 @@ Measured on test2016 of Multi30k, en-de, with a model of 8 M parameters and beam
 """
 
 _LONGEST_GROUP = 12
+_GROUPS = re.compile(r"(?<=\d)[.,'’\u00a0\u202f ](?=\d{3}(?!\d))")
+"""Between the thousands of a number, which is one word."""
 _STUTTER = re.compile(r"([^\W\d_]{2,6}?)\1{3,}|([^\W\d_])\2{5,}")
 _LEAST_COPIED_WORDS, _LEAST_COPIED_LETTERS, _ALIKE = 3, 12, 0.8
 
@@ -51,7 +53,7 @@ def repeats(text: str) -> int:
     >>> repeats("ein Hund und ein Hund und ein Hund"), repeats("sehr, sehr gut"), repeats("lalalalala")
     (5, 0, 4)
     """
-    said = words(text)
+    said = words(_GROUPS.sub("", text))
     spaceless = any(is_spaceless(word[0]) for word in said)
     most = 0
     for size in range(1, _LONGEST_GROUP + 1):

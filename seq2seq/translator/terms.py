@@ -6,13 +6,15 @@ It knows text and where a phrase stands in it as whole words; it does not know p
 from __future__ import annotations
 
 import functools
-import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from seq2seq.translator.text import is_spaceless
+from seq2seq.translator.text import is_spaceless, marks
+
+LARGEST = 1e38
+"""What a number of 32 bits can hold."""
 
 
 class TermsError(ValueError):
@@ -70,7 +72,7 @@ class Terms:
         if not isinstance(self.glossary, Mapping):
             raise TermsError(f"A glossary must be a mapping. Received: {self.glossary!r:.40}")
         object.__setattr__(self, "attend", dict(map(_attended, dict(self.attend).items())))
-        terms = {_composed(" ".join(_phrase("glossary term", each).split())): each for each in self.glossary}
+        terms = {" ".join(_phrase("glossary term", each).split()): each for each in self.glossary}
         longest_first = sorted(terms, key=len, reverse=True)
         targets = {each: _phrase("glossary term", self.glossary[terms[each]]) for each in longest_first}
         object.__setattr__(self, "glossary", targets)
@@ -125,13 +127,14 @@ def whole(phrase: str, *, any_case: bool = False) -> re.Pattern[str]:
     In a script without spaces nothing tells where a word ends, so there a phrase is found inside longer ones too.
     """
     words = phrase.split()
-    before = r"(?<!\w)" if _is_word(words[0][0]) else ""
-    after = r"(?!\w)" if _is_word(words[-1][-1]) else ""
+    before = rf"(?<![\w{marks()}])" if _is_word(words[0][0]) else ""
+    after = rf"(?![\w{marks()}])" if _is_word(words[-1][-1]) else ""
     return re.compile(before + r"\s+".join(map(re.escape, words)) + after, re.IGNORECASE if any_case else 0)
 
 
 def _is_word(character: str) -> bool:
-    return (character.isalnum() or character == "_") and not is_spaceless(character)
+    is_mark = unicodedata.category(character).startswith("M")
+    return (character.isalnum() or character == "_" or is_mark) and not is_spaceless(character)
 
 
 def _phrases(name: str, phrases: Iterable[str]) -> tuple[str, ...]:
@@ -144,7 +147,7 @@ def _attended(wanted: tuple[object, object]) -> tuple[str | int, float]:
     key, value = wanted
     if isinstance(key, int) and key < 0:
         raise TermsError(f"A position to attend to must be 0 or more. Received: {key}")
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not abs(value) < LARGEST:
         raise TermsError(f"What is added to attention must be a finite number. Received: {value!r:.40} for {key!r:.40}")
     return key if isinstance(key, int) else _phrase("word to attend to", key), float(value)
 
@@ -152,4 +155,4 @@ def _attended(wanted: tuple[object, object]) -> tuple[str | int, float]:
 def _phrase(name: str, phrase: object) -> str:
     if not isinstance(phrase, str) or not phrase.strip():
         raise TermsError(f"A {name} must be text. Received: {phrase!r:.40}")
-    return phrase.strip()
+    return _composed(phrase.strip())

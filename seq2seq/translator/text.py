@@ -6,6 +6,7 @@ It knows scripts, punctuation and white space; it does not know what happens to 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +45,6 @@ _SPACELESS = (
     ("\U00020000", "\U0003ffff"),
 )
 _RANGES = "".join(f"{first}-{last}" for first, last in _SPACELESS)
-_WORDS = re.compile(f"[{_RANGES}]+|[^\\W{_RANGES}]+")
 
 
 @dataclass(frozen=True)
@@ -182,9 +182,23 @@ def words(text: str) -> list[str]:
     ['ja', 'das', '走', '了']
     """
     found: list[str] = []
-    for run in _WORDS.findall(text.casefold()):
+    for run in _words().findall(text.casefold()):
         found += filter(str.isalnum, run) if is_spaceless(run[0]) else [run]
     return found
+
+
+@functools.cache
+def marks() -> str:
+    """Signs that belong to the letter before them, as vowels of Hindi do, for a class of `re`: its word has none."""
+    codes = [code for code in range(0x300, 0x1F000) if unicodedata.category(chr(code)).startswith("M")]
+    runs = itertools.groupby(enumerate(codes), key=lambda each: each[1] - each[0])
+    ends = [[code for _, code in run] for _, run in runs]
+    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in ends)
+
+
+@functools.cache
+def _words() -> re.Pattern[str]:
+    return re.compile(f"[{_RANGES}]+|(?:[^\\W{_RANGES}](?:(?![{_RANGES}])[{marks()}])*)+")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -171,8 +171,8 @@ class Translator:
         waiting: list[Plan] = []
         characters = 0
         for number, line in enumerate(lines, start=first):
-            check_text(line)
             try:
+                check_text(line)
                 waiting.append(self._plan(one_line(line), wanted))
             except TranslationError as error:
                 yield from self._translated(waiting, chosen)
