@@ -187,6 +187,14 @@ class TestGivenFiles:
         ]
         assert "3 of the 10 test pairs have a sentence that stands in train too" in said(made)
 
+    def test_a_drawn_test_set_that_stands_in_a_given_valid_set_is_told(self, tmp_path: Path) -> None:
+        raw = sentences(100)
+        given = Holdout(valid_files=files(tmp_path, raw, "val"), test=20)
+        made = prepare(*files(tmp_path, raw), output=tmp_path / "out", holdout=given)
+        assert "10 of the 10 test pairs have a sentence that stands in valid too" in said(made)
+        apart = Holdout(valid_files=files(tmp_path, sentences(20, 9), "val"), test=20)
+        assert "stands in valid" not in said(prepare(*files(tmp_path, raw), output=tmp_path / "two", holdout=apart))
+
     def test_of_different_length_are_refused(self, tmp_path: Path) -> None:
         test = files(tmp_path, sentences(5, 7), "tst")
         test[0].write_bytes(b"one line\n")

@@ -71,3 +71,12 @@ def held_out(name: str, intake: Intake | None, pairs: int, leaks: Sequence[Findi
                 f"{finding.count:,} of the {pairs:,} {name} pairs have a sentence that stands in train too; "
                 f"{name} scores will look better than they are."
             )
+
+
+def judged_on(shared: int, test: int) -> Iterator[str]:
+    """The model is chosen by sentences that it is tested on."""
+    if shared > FEW * test:
+        yield (
+            f"{shared:,} of the {test:,} test pairs have a sentence that stands in valid too, by which a training "
+            "chooses; test scores will look better than they are."
+        )

@@ -128,6 +128,12 @@ def leaks(name: str, part: Part, train: Part) -> tuple[dict[str, int], list[Find
     return counts, [Finding(f"{name} sentences in train", len(either), meaning, _examples(part, worst, notes))]
 
 
+def shared(test: Part, valid: Part) -> int:
+    """How many test pairs have a sentence of the validation set."""
+    source = among(test.columns.source, valid.columns.source)
+    return int((source | among(test.columns.target, valid.columns.target)).sum())
+
+
 def _examples(part: Part, pairs: Sequence[int], notes: Sequence[str]) -> tuple[Example, ...]:
     texts = part.texts(pairs)
     return tuple(

@@ -56,6 +56,7 @@ def summarise(
         leaking[name], leaks = doctor.leaks(name, parts[name], parts["train"])
         found += leaks
         warnings += alarms.held_out(name, given.get(name), len(parts[name]), leaks)
+    warnings += alarms.judged_on(doctor.shared(parts["test"], parts["valid"]), len(parts["test"]))
     return Report(
         files=tuple(files),
         languages=languages,
