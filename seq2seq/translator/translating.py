@@ -157,7 +157,6 @@ class Translator:
         first: int = 1,
     ) -> Iterator[Translation]:
         """Translates line by line: as many out as in, in their order, none with a line break; blank ones stay blank.
-
         Memory does not grow with the number of lines.
 
         Arguments:
