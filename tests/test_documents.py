@@ -508,6 +508,40 @@ class TestArchives:
             assert archive.namelist() == before.namelist()
             return archive.read(name).decode()
 
+    def test_breaks_and_tabs_of_a_text_divide_what_is_said(self, tmp_path: Path) -> None:
+        spaces = 'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+        form = "{}<text:tab/>{} <text:span>and</text:span> {}<text:line-break/>12<text:tab/>{}"
+        content = f"<text:p {spaces}>{form}</text:p>"
+        done = self.member(tmp_path, ".odt", "content.xml", content_xml=content.format("the key", "you", "him", "you"))
+        assert done == content.format("der Schlüssel", "Sie", "ihm", "Sie")
+
+    def test_code_of_xliff_stays_and_breaks_divide(self, tmp_path: Path) -> None:
+        unit = (
+            '<trans-unit id="1"><source>the key<x id="LINE_BREAK" ctype="lb"/>you</source>'
+            "<seg-source>the key</seg-source>{}</trans-unit>"
+        )
+        source = '<xliff version="1.2"><file target-language="de">{}</file></xliff>\n'
+        (tmp_path / "a.xlf").write_text(source.format(unit.format("")))
+        documents.translate(Words(), tmp_path / "a.xlf", tmp_path / "b.xlf")
+        target = '<target>der Schlüssel<x id="LINE_BREAK" ctype="lb"/>Sie</target>'
+        assert (tmp_path / "b.xlf").read_text(encoding="utf-8") == source.format(unit.format(target))
+        kept = source.format('<trans-unit id="1"><source>you <mrk translate="no">the key</mrk></source>{}</trans-unit>')
+        (tmp_path / "c.xlf").write_text(kept.format(""))
+        documents.translate(Words(), tmp_path / "c.xlf", tmp_path / "d.xlf")
+        target = '<target>Sie <mrk translate="no">the key</mrk></target>'
+        assert (tmp_path / "d.xlf").read_text(encoding="utf-8") == kept.format(target)
+
+    def test_equations_and_fields_of_word_stay(self, tmp_path: Path) -> None:
+        maths = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+        run = "<w:r><w:t>{}</w:t></w:r>"
+        content = (
+            f'<w:document xmlns:w="{W}" xmlns:m="{maths}"><w:body><w:p>{run.format("the key")}'
+            f"<m:oMath><m:r><m:t>you</m:t></m:r></m:oMath></w:p><w:p>"
+            f'<w:fldSimple w:instr=" AUTHOR ">{run.format("you")}</w:fldSimple></w:p></w:body></w:document>'
+        )
+        done = self.member(tmp_path, ".docx", "word/document.xml", word__document_xml=content)
+        assert done == content.replace("the key", "der Schlüssel")
+
     def test_word_keeps_formats_links_and_marks(self, tmp_path: Path) -> None:
         head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\r\n'
         run = '<w:r>{}<w:t xml:space="preserve">{}</w:t></w:r>'

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from seq2seq.documents.trees import fill, local, mixed, unit
+from seq2seq.documents.trees import fill, local, mixed, sentences
 from seq2seq.documents.units import Node, Unit
 
 _INSIDE = {"g", "mrk", "pc"}
@@ -30,16 +30,23 @@ def xliff(tree: Any, language: str) -> Iterator[Unit]:
         if source is None or refused == "no" or (target is not None and (len(target) or (target.text or "").strip())):
             continue
         copied = copy.deepcopy(source)
-        nodes = mixed(copied, inside=lambda child: local(child) in _INSIDE)
-        yield from unit(nodes, functools.partial(_put, source, target, language))
+        nodes = mixed(copied, inside=lambda child: local(child) in _INSIDE and child.get("translate") != "no")
+        yield from sentences(nodes, _is_break, functools.partial(_put, holder, source, language))
 
 
-def _put(source: Any, target: Any, language: str, nodes: tuple[Node, ...]) -> None:
+def _is_break(code: Any) -> bool:
+    return code.get("ctype") == "lb" or (code.get("id") or "").startswith("LINE_BREAK")
+
+
+def _put(holder: Any, source: Any, language: str, nodes: tuple[Node, ...]) -> None:
+    target = holder.find("{*}target")
     if target is None:
         target = source.makeelement(source.tag[: source.tag.rindex("}") + 1 if "}" in source.tag else 0] + "target")
-        target.tail = source.tail
-        source.addnext(target)
-        source.tail, target.tail = target.tail, source.tail
+        cut = holder.find("{*}seg-source")
+        before = source if cut is None else cut
+        target.tail = before.tail
+        before.addnext(target)
+        before.tail, target.tail = target.tail, before.tail
     fill(target, nodes)
     root = source.getroottree().getroot()
     if root.get("version", "").startswith("2"):

@@ -5,8 +5,10 @@ It knows XML and lxml; which elements are paragraphs the formats say.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,25 @@ def unit(nodes: tuple[Node, ...], put: Callable[[tuple[Node, ...]], None]) -> It
             return ""
 
         yield Unit(nodes, write)
+
+
+def sentences(
+    nodes: tuple[Node, ...], ends: Callable[[Any], bool], put: Callable[[tuple[Node, ...]], None]
+) -> Iterator[Unit]:
+    """Units of what some of the elements in it divide, such as line breaks; `put` gets all of it each time."""
+    groups: list[tuple[Node, ...]] = [()]
+    for node in nodes:
+        if isinstance(node, Atom) and ends(node.payload):
+            groups += [(node,), ()]
+        else:
+            groups[-1] += (node,)
+
+    def put_one(place: int, done: tuple[Node, ...]) -> None:
+        groups[place] = done
+        put(tuple(chain.from_iterable(groups)))
+
+    for place, group in enumerate(groups):
+        yield from unit(group, functools.partial(put_one, place))
 
 
 def _writable(nodes: Sequence[Node]) -> tuple[Node, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seq2seq.documents.trees import SPACE, fill, local, mixed, namespace, unit
+from seq2seq.documents.trees import SPACE, fill, local, mixed, namespace, sentences, unit
 from seq2seq.documents.units import Atom, Element, Node, Unit, merged, text_of
 
 _AROUND = {"hyperlink", "ins", "smartTag", "moveTo"}
@@ -63,7 +63,9 @@ def open_document(tree: Any) -> Iterator[Unit]:
     """Paragraphs p and headings h of OpenDocument, with spans."""
     for element in tree.iter(f"{{{_TEXT}}}p", f"{{{_TEXT}}}h"):
         nodes = mixed(element, inside=lambda child: local(child) in ("span", "a"))
-        yield from unit(nodes, functools.partial(fill, element))
+        yield from sentences(
+            nodes, lambda child: local(child) in ("tab", "line-break"), functools.partial(fill, element)
+        )
 
 
 def _groups(parent: Any, *, fields: int = 0) -> Iterator[list[Any]]:
