@@ -128,7 +128,7 @@ class Devices:
         """What `make` gives on the first machine, plain JSON, on every machine; only the first one calls it.
 
         Raises:
-            DistributionError: on the others, where it raises a ValueError on the first.
+            DistributionError: on the others, where it raises a ValueError or an OSError on the first.
         """
         if self.machines == 1:
             return make()
@@ -136,7 +136,7 @@ class Devices:
         if self.chief:
             try:
                 text = json.dumps({"value": make()}, default=float).encode()
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 text, failure = json.dumps({"failure": str(error)}).encode(), error
         block = np.zeros(int(self._sum([float(len(text))])[0]), np.float32)
         block[: len(text)] = np.frombuffer(text, np.uint8)

@@ -96,6 +96,12 @@ def test_a_word_that_looks_like_something_else_is_loaded_as_a_word(tmp_path, wor
     assert config.build(config.load(tmp_path / "config.yaml")) == made
 
 
+def test_what_is_merged_is_not_there_twice(tmp_path):
+    text = "training: &a {epochs: 3}\nmodel: {}\nsearch: &b {<<: {beam: 4}, n_best: 2}\n"
+    (tmp_path / "config.yaml").write_text(text + "tokenizer: {vocabulary: 800}\n")
+    assert config.load(tmp_path / "config.yaml")["search"] == {"beam": 4, "n_best": 2}
+
+
 def test_a_number_is_decimal():
     found = config.assignments(["training.seed=010", "training.epochs=089", "training.batch_tokens=+64"])["training"]
     assert found == {"seed": 10, "epochs": 89, "batch_tokens": 64}

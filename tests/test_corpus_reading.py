@@ -158,6 +158,8 @@ class TestColumnsAndFields:
         assert read(write(tmp_path / "a.csv", b'"Hello, world";"Hallo Welt"\n')) == [("Hello, world", "Hallo Welt")]
         rows = b"Hello, world;Hallo, Welt\nHello;Hallo\nWell, hello, you;Na, hallo\n\nYes;Ja\n"
         assert read(write(tmp_path / "a.csv", rows))[0] == ("Hello, world", "Hallo, Welt")
+        rows = b'source;target\n"One.\nTwo, or so.";"Eins.\nZwei, etwa."\nOne;Eins\n'
+        assert read(write(tmp_path / "a.csv", rows))[0] == ("One.\nTwo, or so.", "Eins.\nZwei, etwa.")
         rows = b'"He said ""yes; no""",Ja\n"a;b",c\nd,e\n'
         assert read(write(tmp_path / "a.csv", rows))[0] == ('He said "yes; no"', "Ja")
 

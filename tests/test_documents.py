@@ -141,12 +141,17 @@ class TestTables:
             translate("a.csv", 'the key 5",you 6"\nyou 5",him\n', columns=["2"]) == 'the key 5","Sie 6"""\nyou 5",ihm\n'
         )
         assert translate("a.csv", ' "the key, you",you\n', columns=["2"]) == ' "the key, you",Sie\n'
+        tabs = 'id\tde\ten\n1\t\t"you"\n'
+        assert translate("a.csv", tabs, columns=["en"]) == 'id\tde\ten\n1\t\t"Sie"\n'
+        assert translate("a.csv", tabs, columns=["de"]) == tabs
         assert translate("a.csv", '"a ""\n"";b";you\n', columns=["2"]) == '"a ""\n"";b";Sie\n'
 
     def test_a_field_of_many_lines_takes_time_by_its_length(self, translate: Translate) -> None:
         table = 'you,"' + "\n" * 200_000 + '"\n'
         begun = time.process_time()
         assert translate("a.csv", table, columns=["1"]) == table.replace("you", "Sie")
+        tabs = "you" + "\t" * 100_000 + "\n"
+        assert translate("a.csv", tabs, columns=["1"]) == tabs.replace("you", "Sie")
         assert time.process_time() - begun < 5
 
     @pytest.mark.parametrize("column", ["three", "3", "0"])
@@ -283,6 +288,9 @@ class TestResources:
         for each in said:
             done = done.replace(f'"{each}"', f'"{each.upper()}"')
         assert translate("a.json", text, Upper()) == done
+        begun = time.process_time()
+        translate("a.json", f'"a{"A" * 5000} ok {"a." * 5000} no"', Upper())
+        assert time.process_time() - begun < 5
 
 
 class TestPlaceholders:
@@ -422,13 +430,24 @@ class TestPages:
             '<p translate="no">acme<p>you',
             "<pre>a <b>b</b></pre>you",
             "<pre>never closed",
+            "<pre>a</br>b</pre>you",
+            '<div translate="no">a</p>b</div>you',
+            "<code>x</i>y</code>you",
+            '<ul><li translate="no"><p>acme<li>you</ul>',
+            '<p translate="no">acme<article>you</article>',
         ],
     )
     def test_what_stays_ends_where_its_end_tag_is_left_out(self, translate: Translate, page: str) -> None:
         assert translate("a.html", page, Upper()) == page.replace("you", "YOU")
 
     def test_a_long_element_that_stays_takes_time_by_its_length(self, translate: Translate) -> None:
-        page = "<pre>" + "<i>a</i>" * 40_000 + "</pre><p>you</p>"
+        page = (
+            "<pre>"
+            + "<i>a</i>" * 20_000
+            + '</pre><div translate="no">'
+            + "<p>a <b>b</b>\n" * 20_000
+            + "</div><p>you</p>"
+        )
         begun = time.process_time()
         assert translate("a.html", page, Upper()).endswith("<p>YOU</p>")
         assert time.process_time() - begun < 10
@@ -466,6 +485,11 @@ class TestMarkdown:
             ("see [the key] and [a lock][]\n\n[the key]: http://a\n[a lock]: http://b\n",
              "SEE [THE KEY][the key] AND [A LOCK][a lock]\n\n[the key]: http://a\n[a lock]: http://b\n"),
             ("see [no key] here\n", "SEE [NO KEY] HERE\n"),
+            ("one `[the key]` $[the key]$\n\n[the key]: http://a\n", "ONE `[the key]` $[the key]$\n\n[the key]: http://a\n"),
+            ("- [x] done\n\n[x]: http://a\n", "- [x] DONE\n\n[x]: http://a\n"),
+            ("| [the key] |\n|---|\n\n[the key]: http://a\n", "| [THE KEY][the key] |\n|---|\n\n[the key]: http://a\n"),
+            ("one\\\\\ntwo\n", "ONE\\\\\nTWO\n"),
+            ("one  \n" * 1500 + "two\n", "ONE  \n" * 1500 + "TWO\n"),
         ],
     )  # fmt: skip
     def test_breaks_escapes_and_links_are_what_they_were(self, translate: Translate, text: str, done: str) -> None:

@@ -246,7 +246,6 @@ class TestThreads:
         assert not any(seen)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "most"), [(0, [14 + 50 + 3, 16 + 2]), (7, [7, 7])])
 def test_what_is_demanded_has_room(limit: int, most: list[int]) -> None:
     jobs: list[tuple[str, dict]] = []
@@ -259,8 +258,13 @@ def test_what_is_demanded_has_room(limit: int, most: list[int]) -> None:
     with pytest.raises(KeyboardInterrupt):
         batching.translate(run, [[5], [5, 6]], SearchConfig(max_length=limit), wanted)
     assert sorted(int(each) for _, inputs in jobs for each in inputs["max_length"]) == sorted(most)
+    jobs.clear()
+    with pytest.raises(KeyboardInterrupt):  # but not any room
+        batching.translate(run, [[5]], SearchConfig(max_length=limit), [Demands(required=((6,) * 300,) * 100)])
+    assert jobs[0][1]["max_length"].tolist() == [limit or 14 + batching.MAX_SOURCE]
 
 
+@pytest.mark.slow
 class TestRandomNetwork:
     def test_results_do_not_depend_on_the_batch(self, random_model: bundle.Bundle) -> None:
         litert = engine.load(random_model)

@@ -167,7 +167,10 @@ def test_a_training_that_goes_astray_leaves_what_it_had_learned(tmp_path, monkey
     said = capsys.readouterr()
     assert f"last good checkpoint is {kept / 'latest.safetensors'}" in said.err
     assert said.err.endswith(f"; what it had learned by then is in {folder}\n") and not said.out
-    assert bundle.load(folder).provenance["epochs"] == 2
+    made = bundle.load(folder)
+    assert made.provenance["epochs"] == 2 and made.scores
+    assert made.provenance["astray"].startswith("The loss must stay finite.")
+    assert not pipeline.Run(tmp_path / "run").finished  # for --seeds and --teachers
 
 
 def test_a_resumed_run_keeps_its_text(learned, tmp_path, capsys):

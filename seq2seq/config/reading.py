@@ -36,13 +36,14 @@ class ConfigError(ValueError):
 class Loader(yaml.SafeLoader):
     """YAML as version 1.2 has it: 1e-3 is a number, 010 is ten, and `no` a language; no key twice."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
             seen |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
-        return super().construct_mapping(node, deep=deep)
+        return node
 
 
 class Dumper(yaml.SafeDumper):

@@ -171,10 +171,11 @@ class _Feed:
         return bool(count)
 
     def delimiter(self) -> str:
-        """Of comma, semicolon and tab the one that most lines have equally often outside of quotation marks."""
+        """Of comma, semicolon and tab the one that most rows have equally often outside of quotation marks."""
         if not self._texts:
             self._refill()
-        lines = [QUOTED.sub("", text) for text in self._texts[:SAMPLE] if text.strip()]
+        bare = QUOTED.sub("", "\n".join(self._texts[:SAMPLE]))
+        lines = [line for line in bare.split("\n") if line.strip()]
 
         def alike(mark: str) -> tuple[int, int]:
             ((times, count),) = Counter(line.count(mark) for line in lines).most_common(1) or [(0, 0)]

@@ -84,6 +84,7 @@ class Lines:
         Raises:
             DocumentError: the file is not in its encoding, or a line is too long.
         """
+        self.count = 0
         self._stream.seek(len(self._encoding.mark))
         reader = io.TextIOWrapper(self._stream, self._encoding.name, newline="")
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -26,7 +27,10 @@ KEPT = frozenset(_KEPT.split())
 _VOID = "area base br col embed hr img input link meta param source track wbr"
 VOID = frozenset(_VOID.split())
 _CELLS, _TERMS = ("td", "th", "tr", "tbody", "tfoot"), ("dt", "dd")
-_BLOCKS = "p div ul ol dl table pre form hr h1 h2 h3 h4 h5 h6 section blockquote"
+_BLOCKS = (
+    "address article aside blockquote details dialog div dl fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 "
+    "header hgroup hr main menu nav ol p pre search section table ul"
+)
 ENDED_BY = {
     "li": ("li",),
     "option": ("option", "optgroup"),
@@ -56,26 +60,27 @@ def page(text: str) -> Iterator[Part]:
     if events[0].start:
         yield text[: events[0].start]
     waiting: list[Token] = []
-    kept: list[str] = []  # names of the open elements from the one whose text stays on, the outermost first
-    since = 0  # where that one begins
+    outside: Counter[str] = Counter()  # open elements by their names
+    kept: _Kept | None = None
     for event, end in zip(events, ends, strict=True):
         raw = text[event.start : end]
         if kept:
-            if not _ends_before(event, kept):
-                if event.kind == "open":
-                    kept.append(event.name)
-                elif event.kind == "close":
-                    del kept[len(kept) - 1 - kept[::-1].index(event.name) :]
-                if not kept:
-                    waiting.append(Token("atom", text[since:end]))
+            if not kept.ends_before(event, outside):
+                kept.take(event)
+                if not kept.names:
+                    waiting.append(Token("atom", text[kept.start : end]))
+                    kept = None
                 continue
-            waiting.append(Token("atom", text[since : event.start]))
-            kept = []
+            waiting.append(Token("atom", text[kept.start : event.start]))
+            kept = None
+        if event.kind in ("open", "close"):
+            outside[event.name] = max(0, outside[event.name] + (1 if event.kind == "open" else -1))
         if event.kind == "open" and event.keeps:
             if event.name not in INLINE:
                 yield from _paragraph(waiting)
                 waiting = []
-            kept, since = [event.name], event.start
+            outside[event.name] -= 1
+            kept = _Kept(event)
         elif event.kind in ("open", "close", "atom") and event.name not in INLINE and event.name:
             yield from _paragraph(waiting)
             waiting = []
@@ -83,15 +88,36 @@ def page(text: str) -> Iterator[Part]:
         else:
             waiting.append(Token(event.kind, raw, event.name))
     if kept:
-        waiting.append(Token("atom", text[since:]))
+        waiting.append(Token("atom", text[kept.start :]))
     yield from _paragraph(waiting)
 
 
-def _ends_before(event: _Event, kept: Sequence[str]) -> bool:
-    """Whether an element whose text stays has ended without an end tag, which HTML allows some."""
-    if event.kind == "close":
-        return event.name not in kept
-    return event.kind == "open" and len(kept) == 1 and event.name in ENDED_BY.get(kept[0], ())
+class _Kept:
+    """An element whose text stays, and what is open in it."""
+
+    def __init__(self, event: _Event) -> None:
+        self.start, self.names = event.start, [event.name]
+        self._open = Counter(self.names)
+        self._firm = 0  # those in it that only their own end tag ends
+
+    def ends_before(self, event: _Event, outside: Counter[str]) -> bool:
+        """Whether it has ended without an end tag, which HTML allows some."""
+        if event.kind == "close":
+            return not self._open[event.name] and outside[event.name] > 0
+        return event.kind == "open" and not self._firm and event.name in ENDED_BY.get(self.names[0], ())
+
+    def take(self, event: _Event) -> None:
+        """An element in it begins or ends."""
+        if event.kind == "open":
+            self.names.append(event.name)
+            self._open[event.name] += 1
+            self._firm += event.name not in ENDED_BY
+        elif event.kind == "close" and self._open[event.name]:
+            name = ""
+            while name != event.name:
+                name = self.names.pop()
+                self._open[name] -= 1
+                self._firm -= bool(self.names) and name not in ENDED_BY
 
 
 @dataclass(frozen=True)

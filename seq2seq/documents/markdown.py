@@ -6,6 +6,7 @@ It knows what markdown-it says about lines, and marks inside them; it knows neit
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -23,7 +24,7 @@ _MARK = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_BREAK = re.compile(r"(?: {2,}|\\)$")
+_BREAK = re.compile(r" {2,}$|(?<!\\)((?:\\\\)*)\\$")
 _HEADING = re.compile(r"#\s*$")
 _SHORT = re.compile(r"(?<![!\]\\])\[([^\[\]]+)\](?:\[\])?(?![\[(:])")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
@@ -53,7 +54,8 @@ def text(content: str) -> Iterator[Part]:
         if first < place:
             continue
         yield from lines[place:first]
-        yield from _table(lines[first:end]) if contents is None else _paragraph(lines[first:end], contents, targets)
+        run = lines[first:end]
+        yield from _table(run, targets) if contents is None else _paragraph(run, contents, targets)
         place = end
     yield from lines[place:]
 
@@ -73,12 +75,17 @@ def _runs(tokens: Sequence[Any]) -> Iterator[tuple[int, int, list[str] | None]]:
 
 def _paragraph(lines: list[str], contents: list[str], known: Mapping[str, Any]) -> list[Part]:
     """Text of several lines, with what stands before and behind it in each: bullets, quotation marks, hashes."""
-    hard = [number for number, line in enumerate(contents) if _BREAK.search(line)]
-    if hard and hard[0] < len(contents) - 1:
-        cut = hard[0] + 1
-        return _paragraph(lines[:cut], contents[:cut], known) + _paragraph(lines[cut:], contents[cut:], known)
+    ends = [number for number, line in enumerate(contents, start=1) if _BREAK.search(line) and number < len(contents)]
+    parts: list[Part] = []
+    for start, end in itertools.pairwise([0, *ends, len(contents)]):
+        parts += _passage(lines[start : end if end < len(contents) else None], contents[start:end], known)
+    return parts
+
+
+def _passage(lines: list[str], contents: list[str], known: Mapping[str, Any]) -> list[Part]:
+    """A paragraph, or what of it stands between two breaks."""
     frames = []
-    bare = [_BREAK.sub("", content) for content in contents]
+    bare = [_BREAK.sub(r"\1", content) for content in contents]
     for line, content in zip(lines, bare, strict=False):
         place = line.find(content)
         if place < 0:
@@ -115,11 +122,15 @@ def _explicit(content: str, known: Mapping[str, Any]) -> str:
     """The links whose text is the name of their target get that name in addition, for the text will be another."""
     from markdown_it.common.utils import normalizeReference
 
+    other = [found.span() for found in _MARK.finditer(content) if found.lastgroup not in ("open", "close", "stress")]
+
     def named(found: re.Match[str]) -> str:
         label = found[1]
-        return f"[{label}][{label}]" if has_words(label) and normalizeReference(label) in known else found[0]
+        is_text = not any(start <= found.start() < end for start, end in other)
+        is_link = is_text and has_words(label) and normalizeReference(label) in known
+        return f"[{label}][{label}]" if is_link else found[0]
 
-    return _SHORT.sub(named, content)
+    return _SHORT.sub(named, content) if known else content
 
 
 def _same(text: str) -> str:
@@ -131,7 +142,7 @@ def _guard(text: str) -> str:
     return _NUMBERED.sub(r"\1\\\2", text) if _NUMBERED.match(text) else _MARKED.sub(r"\\", text, count=1)
 
 
-def _table(lines: list[str]) -> Iterator[Part]:
+def _table(lines: list[str], known: Mapping[str, Any]) -> Iterator[Part]:
     for number, line in enumerate(lines):
         content = line.rstrip("\r\n")
         if number == 1:
@@ -140,7 +151,8 @@ def _table(lines: list[str]) -> Iterator[Part]:
         for cell in _CELL.split(content):
             core = cell.strip()
             start = cell.index(core)
-            yield from _unit([core], [(cell[:start], cell[start + len(core) :])], _escape_cell) if core else [cell]
+            frame = cell[:start], cell[start + len(core) :]
+            yield from _unit([_explicit(core, known)], [frame], _escape_cell) if core else [cell]
         yield line[len(content) :]
 
 
@@ -190,4 +202,8 @@ def _escape_cell(text: str) -> str:
 
 def _escape(text: str) -> str:
     """Signs that would be markup."""
-    return re.sub(r"[*`]|(?<!\w)_|_(?!\w)|\](?=[(\[])|<(?=[A-Za-z/!?])", lambda found: "\\" + found[0], text)
+    return re.sub(
+        r"\\(?=[!-/:-@\[-`{-~]|$)|[*`]|(?<!\w)_|_(?!\w)|\](?=[(\[])|<(?=[A-Za-z/!?])",
+        lambda found: "\\" + found[0],
+        text,
+    )

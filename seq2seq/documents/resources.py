@@ -15,7 +15,7 @@ from seq2seq.documents.files import Lines
 from seq2seq.documents.units import DocumentError, Part, Unit, has_words, plain
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_CODE = re.compile(r"(?=[!-~]+$)(?:[/.#@\\][\w/.:#@\\-]\S*|\S*\w[_/.:#@\\=]+[\w/]\S*)|[a-z]+(?:[A-Z]\w*)+")
+_CODE = re.compile(r"(?=[!-~]+$)(?:[/.#@\\][\w/.:#@\\-]\S*|\S*\w[_/.:#@\\=]+[\w/]\S*)|[a-z]+[A-Z]\w*")
 """Names, paths, addresses: a sign between two letters, or before the first, and no space."""
 _CHOICE = re.compile(r"[A-Z][a-z]+(?:/[A-Z][a-z]+)+")
 _MESSAGE = re.compile(r"\{\s*\w+\s*,")

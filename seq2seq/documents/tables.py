@@ -12,7 +12,7 @@ from seq2seq.documents.files import MAX_LINE, Lines
 from seq2seq.documents.units import DocumentError, Part, Unit, has_words, plain
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"(?!")')
-_OPENS = re.compile(r'\s*"')
+_OPENS = re.compile(r' *"')
 _CLOSES = re.compile(r'(?:[^"]|"")*"(?!")')
 FIRST = 1000
 """Most lines of the first row: what it is separated by is looked for in so many."""
@@ -134,7 +134,7 @@ def _goes_on(line: str, inside: bool, separator: str) -> bool:
 def _fields(content: str, separator: str) -> list[str]:
     """The fields as they are written."""
     other = rf"[^{re.escape(separator)}]*"
-    quoted = rf'\s*"(?:[^"]|"")*"(?!"){other}'
+    quoted = rf' *"(?:[^"]|"")*"(?!"){other}'
     return re.findall(rf"(?:^|(?<={re.escape(separator)}))({quoted}|{other})", content)
 
 

@@ -99,7 +99,7 @@ def unit(nodes: tuple[Node, ...], put: Callable[[tuple[Node, ...]], None]) -> It
 def sentences(
     nodes: tuple[Node, ...], ends: Callable[[Any], bool], put: Callable[[tuple[Node, ...]], None]
 ) -> Iterator[Unit]:
-    """Units of what some of the elements in it divide, such as line breaks; `put` gets all of it each time."""
+    """Units of what some of the elements in it divide, such as line breaks; `put` gets all of it after the last."""
     groups: list[tuple[Node, ...]] = [()]
     for node in nodes:
         if isinstance(node, Atom) and ends(node.payload):
@@ -107,12 +107,15 @@ def sentences(
         else:
             groups[-1] += (node,)
 
+    left = [place for place, group in enumerate(groups) if has_words(text_of(group))]
+
     def put_one(place: int, done: tuple[Node, ...]) -> None:
         groups[place] = done
-        put(tuple(chain.from_iterable(groups)))
+        if place == left[-1]:
+            put(tuple(chain.from_iterable(groups)))
 
-    for place, group in enumerate(groups):
-        yield from unit(group, functools.partial(put_one, place))
+    for place in left:
+        yield from unit(groups[place], functools.partial(put_one, place))
 
 
 def _writable(nodes: Sequence[Node]) -> tuple[Node, ...]:

@@ -97,7 +97,8 @@ def translate(
             if not plain:
                 told_of = [asked[row] for row in places[-1]]
                 if not search.max_length:  # what is demanded must have room
-                    inputs["max_length"] += np.array([demands.pieces(each) for each in told_of], np.int32)
+                    room_for = [min(demands.pieces(each), MAX_SOURCE) for each in told_of]
+                    inputs["max_length"] += np.array(room_for, np.int32)
                 inputs |= demands.inputs(together, search, told_of, int(inputs["max_length"].max()))
             jobs.append(("translate" if plain else "constrained", inputs))
     found: list[list[Hypothesis]] = [[] for _ in sources]

@@ -18,6 +18,9 @@ import msgspec
 from seq2seq import bundle, config, corpus
 from seq2seq.config import Config
 
+ASTRAY = "astray"
+"""What the provenance of a model has, with the reason, whose training did not come to its end."""
+
 
 class PipelineError(ValueError):
     """A run cannot start or go on."""
@@ -112,8 +115,11 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether its model is there and has its scores, which come last."""
-        return (self.model / bundle.MANIFEST).exists() and bool(bundle.load(self.model, verify=False).scores)
+        """Whether its model is there, has its scores, which come last, and is not what a run that went astray left."""
+        if not (self.model / bundle.MANIFEST).exists():
+            return False
+        made = bundle.load(self.model, verify=False)
+        return bool(made.scores) and ASTRAY not in made.provenance
 
     @property
     def report(self) -> dict[str, Any]:

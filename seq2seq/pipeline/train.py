@@ -27,7 +27,7 @@ from seq2seq.pipeline import material, parent
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
-from seq2seq.pipeline.run import Files, Run, check_folder, check_settings, check_text, stopped, sweep
+from seq2seq.pipeline.run import ASTRAY, Files, Run, check_folder, check_settings, check_text, stopped, sweep
 from seq2seq.pipeline.start import start
 from seq2seq.pipeline.watching import Watch
 from seq2seq.training import Trainer, TrainingError
@@ -99,9 +99,9 @@ def train(
     )
     trainer = _trainer(run, resolved, model, judge, say=say, resample=resample, devices=devices, watch=watch)
 
-    def shipped() -> Bundle:
+    def shipped(**more: str) -> Bundle:
         arrays, chosen = _best(trainer, judge, resolved)
-        facts = _facts(trainer, chosen) | {"pairs": len(pairs), **origin, **(provenance or {})}
+        facts = _facts(trainer, chosen) | {"pairs": len(pairs), **more, **origin, **(provenance or {})}
         return _ship(run, resolved, arrays, facts, watch=watch, say=say)
 
     try:
@@ -111,7 +111,8 @@ def train(
     except TrainingError as error:
         if not (devices.chief and trainer.standing.history):
             raise
-        raise TrainingError(f"{error}; what it had learned by then is in {shipped().path}") from None
+        path = shipped(**{ASTRAY: str(error)}).path
+        raise TrainingError(f"{error}; what it had learned by then is in {path}") from None
     return shipped() if devices.chief else None
 
 

@@ -37,8 +37,8 @@ Measured on test2016 of Multi30k, en-de, with a model of 8 M parameters and beam
 """
 
 _LONGEST_GROUP = 12
-_GROUPS = re.compile(r"(?<=\d)[.,'’\u00a0\u202f ](?=\d{3}(?!\d))")
-"""Between the thousands of a number, which is one word."""
+_NUMBER = re.compile(r"(?<!\d)\d{1,3}(?:([.,'’\u00a0\u202f ])\d{3})(?:\1\d{3})*(?!\d)")
+"""A number with its thousands divided, which is one word; the same one again and again between spaces is none."""
 _STUTTER = re.compile(r"([^\W\d_]{2,6}?)\1{3,}|([^\W\d_])\2{5,}")
 _LEAST_COPIED_WORDS, _LEAST_COPIED_LETTERS, _ALIKE = 3, 12, 0.8
 
@@ -53,7 +53,7 @@ def repeats(text: str) -> int:
     >>> repeats("ein Hund und ein Hund und ein Hund"), repeats("sehr, sehr gut"), repeats("lalalalala")
     (5, 0, 4)
     """
-    said = words(_GROUPS.sub("", text))
+    said = words(_NUMBER.sub(_undivided, text))
     spaceless = any(is_spaceless(word[0]) for word in said)
     most = 0
     for size in range(1, _LONGEST_GROUP + 1):
@@ -66,6 +66,11 @@ def repeats(text: str) -> int:
         most = max([most, *(3 * (count - 1) for count in threes.values() if count > 2)])
     stutters = (len(each[0]) // len(each[1] or each[2]) - 1 for each in _STUTTER.finditer(text.casefold()))
     return max([most, *stutters])
+
+
+def _undivided(number: re.Match[str]) -> str:
+    groups = number[0].split(number[1])
+    return number[0] if number[1].isspace() and len(set(groups)) == 1 else "".join(groups)
 
 
 def loops(source: str, text: str) -> bool:

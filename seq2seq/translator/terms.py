@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from seq2seq.translator.text import is_spaceless, marks
+from seq2seq.translator.text import is_spaceless, marks_beside
 
 LARGEST = 1e38
 """What a number of 32 bits can hold."""
@@ -127,8 +127,8 @@ def whole(phrase: str, *, any_case: bool = False) -> re.Pattern[str]:
     In a script without spaces nothing tells where a word ends, so there a phrase is found inside longer ones too.
     """
     words = phrase.split()
-    before = rf"(?<![\w{marks()}])" if _is_word(words[0][0]) else ""
-    after = rf"(?![\w{marks()}])" if _is_word(words[-1][-1]) else ""
+    before = rf"(?<![\w{marks_beside(words[0][0])}])" if _is_word(words[0][0]) else ""
+    after = rf"(?![\w{marks_beside(words[-1][-1])}])" if _is_word(words[-1][-1]) else ""
     return re.compile(before + r"\s+".join(map(re.escape, words)) + after, re.IGNORECASE if any_case else 0)
 
 

@@ -197,6 +197,14 @@ def marks() -> str:
 
 
 @functools.cache
+def marks_beside(character: str) -> str:
+    """Those among them that follow letters of its script, which stand near it in Unicode, and accents."""
+    first = ord(character) & ~0x7F
+    near = [chr(code) for code in range(first, first + 0x80) if unicodedata.category(chr(code)).startswith("M")]
+    return "\u0300-\u036f" + "".join(near)
+
+
+@functools.cache
 def _words() -> re.Pattern[str]:
     return re.compile(f"[{_RANGES}]+|(?:[^\\W{_RANGES}](?:(?![{_RANGES}])[{marks()}])*)+")
 

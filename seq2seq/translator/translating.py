@@ -46,8 +46,7 @@ class Translator:
 
     Arguments:
         engine: runs the model; see `seq2seq.engine.load`.
-        source: the tokenizer of what is read.
-        target: the tokenizer of what is written.
+        source, target: the tokenizers of what is read and of what is written.
         config: the model's configuration; its languages and its search settings are used.
         path: where the model lies, if it does.
         calibration: what turns a probability into a confidence, if the model has it.
@@ -157,6 +156,7 @@ class Translator:
         first: int = 1,
     ) -> Iterator[Translation]:
         """Translates line by line: as many out as in, in their order, none with a line break; blank ones stay blank.
+
         Memory does not grow with the number of lines.
 
         Arguments:
