@@ -29,6 +29,7 @@ _HEADING = re.compile(r"#\s*$")
 _SHORT = re.compile(r"(?<![!\]\\])\[([^\[\]]+)\](?:\[\])?(?![\[(:])")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _MARKED = re.compile(r"^(?=#{1,6}(?:\s|$)|[-+](?:\s|$)|>|~~~|=+\s*$|-{2,}\s*$)")
+_SIGNS = re.compile(r"\\(?=[!-/:-@\[-`{-~\s]|$)|[*`]|(?<!\w)_|_(?!\w)|\](?=[(\[])|<(?=[A-Za-z/!?])")
 _CELL = re.compile(r"((?:\\.|`[^`]*`|[^|\\`])+)")
 
 
@@ -202,8 +203,4 @@ def _escape_cell(text: str) -> str:
 
 def _escape(text: str) -> str:
     """Signs that would be markup."""
-    return re.sub(
-        r"\\(?=[!-/:-@\[-`{-~]|$)|[*`]|(?<!\w)_|_(?!\w)|\](?=[(\[])|<(?=[A-Za-z/!?])",
-        lambda found: "\\" + found[0],
-        text,
-    )
+    return _SIGNS.sub(lambda found: "\\" + found[0], text)
