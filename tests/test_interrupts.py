@@ -98,6 +98,8 @@ with insisting():
         time.sleep(1)
     except KeyboardInterrupt:
         echo("after")
+        time.sleep(1.3)  # longer than the clock runs
+        echo("long after")
 print("ended")
 """
 

@@ -13,6 +13,8 @@ from typing import Any
 
 AGAIN = 1.0
 """Seconds after which a signal that was lost is raised again."""
+_came: list[bool] = []
+"""One for each signal since a command began; a list, for what a handler calls may not wait for a lock."""
 _CLOCK = hasattr(signal, "setitimer")  # Windows has none
 
 
@@ -24,6 +26,7 @@ def insisting() -> Iterator[None]:
     something and takes any error for a no. Building a graph of TensorFlow is full of all three: of 250 interrupts at
     random moments of it one was lost, and the command went on to its end.
     """
+    _came.clear()
     for each in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(each) is not signal.SIG_IGN:  # as a shell sets SIGINT for what it starts in the background
             signal.signal(each, _interrupt)
@@ -37,7 +40,7 @@ def insisting() -> Iterator[None]:
             shown(dropped)
 
     def print_(*error: Any) -> None:
-        if not signal.getitimer(signal.ITIMER_REAL)[0]:  # what C code prints and forgets after a signal is its echo
+        if not _came:  # what C code prints and forgets after a signal, however late, is its echo
             printed(*error)
 
     signal.signal(signal.SIGALRM, _insist)
@@ -51,6 +54,7 @@ def insisting() -> Iterator[None]:
 
 
 def _interrupt(*_: object) -> None:
+    _came.append(True)
     if _CLOCK:
         signal.setitimer(signal.ITIMER_REAL, AGAIN)
     raise KeyboardInterrupt
