@@ -173,7 +173,7 @@ def _check(models: Sequence[Bundle], path: Path) -> None:
                 "The members of an ensemble must have the same tokenizers, byte for byte. "
                 f"Received: {first.path} and {model.path}, whose tokenizers differ"
             )
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    if not bundle.is_free(path):
         raise EnsembleError(f"An ensemble must go to a new or empty folder. Received: {path}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from seq2seq.bundle.manifest import FORMAT, GRAPH, LATER, MANIFEST, SIGNATURES, BundleError, File, Member, SaveError
 from seq2seq.bundle.reading import Bundle, load
-from seq2seq.bundle.staging import mend, settle, staged
+from seq2seq.bundle.staging import is_free, mend, settle, staged
 from seq2seq.bundle.writing import write
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "File",
     "Member",
     "SaveError",
+    "is_free",
     "load",
     "mend",
     "settle",

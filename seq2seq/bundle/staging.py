@@ -43,6 +43,11 @@ def replace(new: Path, target: Path) -> None:
     os.rename(new, target)
 
 
+def is_free(path: Path) -> bool:
+    """Whether a new folder may have this name: there is nothing, or an empty folder."""
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+
+
 def settle(new: Path, target: Path) -> None:
     """Gives a new folder from `staged` the name of the target, where there is nothing or an empty folder."""
     if target.exists():

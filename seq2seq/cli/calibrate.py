@@ -30,12 +30,12 @@ def calibrate(
     Give text of the kind that it will translate and was not trained on. One half of the lines is fitted, the other one
     tells by how much confidence is off; the model card shows it.
     """
-    if output is not None and output.exists() and not (output.is_dir() and not any(output.iterdir())):
+    from seq2seq import bundle
+
+    if output is not None and not bundle.is_free(output):
         raise UsageError(f"The output must be a new folder; without it the model itself is renewed. Received: {output}")
     pair = evaluate.pairs(source, reference)
     import sacrebleu  # noqa: F401 - before the work: where it is missing, that must not cost a test set's time
-
-    from seq2seq import bundle
 
     loaded = bundle.load(model)
     shell.import_tensorflow()

@@ -38,8 +38,9 @@ class Lines:
         self.count = part.line - 1 if part else 0
         self._left = part.lines if part else math.inf
         self._error: DataError | None = None
-        self._stream = _standard("stdin") if _is_dash(path) else self._open(Path(str(path)))
-        self.interactive = _is_dash(path) and self._stream.isatty()
+        self._own = not _is_dash(path)
+        self._stream = self._open(Path(str(path))) if self._own else _standard("stdin")
+        self.interactive = not self._own and self._stream.isatty()
         if part:
             self._stream.seek(part.start)
 
@@ -47,7 +48,7 @@ class Lines:
         try:
             yield from self._decoded()
         finally:
-            if not self.interactive and self.name != "standard input":
+            if self._own:
                 self._stream.close()  # Windows replaces no file that is open
 
     def _decoded(self) -> Iterator[str]:

@@ -73,13 +73,13 @@ def page(text: str) -> Iterator[Part]:
                 continue
             waiting.append(Token("atom", text[kept.start : event.start]))
             kept = None
-        if event.kind in ("open", "close"):
+        keeps = event.kind == "open" and event.keeps
+        if event.kind in ("open", "close") and not keeps:
             outside[event.name] = max(0, outside[event.name] + (1 if event.kind == "open" else -1))
-        if event.kind == "open" and event.keeps:
+        if keeps:
             if event.name not in INLINE:
                 yield from _paragraph(waiting)
                 waiting = []
-            outside[event.name] -= 1
             kept = _Kept(event)
         elif event.kind in ("open", "close", "atom") and event.name not in INLINE and event.name:
             yield from _paragraph(waiting)

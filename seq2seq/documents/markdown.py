@@ -121,6 +121,8 @@ def _unit(
 
 def _explicit(content: str, known: Mapping[str, Any]) -> str:
     """The links whose text is the name of their target get that name in addition, for the text will be another."""
+    if not known:
+        return content
     from markdown_it.common.utils import normalizeReference
 
     other = [found.span() for found in _MARK.finditer(content) if found.lastgroup not in ("open", "close", "stress")]
@@ -131,7 +133,7 @@ def _explicit(content: str, known: Mapping[str, Any]) -> str:
         is_link = is_text and has_words(label) and normalizeReference(label) in known
         return f"[{label}][{label}]" if is_link else found[0]
 
-    return _SHORT.sub(named, content) if known else content
+    return _SHORT.sub(named, content)
 
 
 def _same(text: str) -> str:

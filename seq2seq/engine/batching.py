@@ -95,11 +95,11 @@ def translate(
             together = [sources[row] for row in places[-1]]
             inputs = basic_inputs(together, search)
             if not plain:
-                told_of = [asked[row] for row in places[-1]]
+                demanded = [asked[row] for row in places[-1]]
                 if not search.max_length:  # what is demanded must have room
-                    room_for = [min(demands.pieces(each), MAX_SOURCE) for each in told_of]
+                    room_for = [min(demands.pieces(each), MAX_SOURCE) for each in demanded]
                     inputs["max_length"] += np.array(room_for, np.int32)
-                inputs |= demands.inputs(together, search, told_of, int(inputs["max_length"].max()))
+                inputs |= demands.inputs(together, search, demanded, int(inputs["max_length"].max()))
             jobs.append(("translate" if plain else "constrained", inputs))
     found: list[list[Hypothesis]] = [[] for _ in sources]
     for batch, (_, inputs), outputs in zip(places, jobs, run(jobs), strict=True):

@@ -81,7 +81,7 @@ def export(
     if (precision or PRECISIONS[0]) not in PRECISIONS:
         raise ExportError(f"A precision must be one of {', '.join(PRECISIONS)}. Received: {precision}")
     output = Path(output)
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+    if not bundles.is_free(output):
         raise ExportError(f"An export must go to a new or empty folder. Received: {output}")
     sample = certificate.sample(bundle, sentences, references, origin)
     order = Order(bundle, form, precision or PRECISIONS[0], sample)

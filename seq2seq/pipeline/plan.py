@@ -95,7 +95,7 @@ def plan(files: Files, *, settings: Mapping[str, Any], budget: Budget | None = N
     with tempfile.TemporaryDirectory(prefix="seq2seq-plan-") as folder:
         run = Run(Path(folder))
         start(files, run, settings, say, budget=budget)
-        resolved = config.build(config.load(run.config))
+        resolved = run.resolved
         sides = material.tokenizers(run, resolved)
         pairs, _, kept = material.first_epoch(run, resolved, sides, say)
         say("measuring a few steps")

@@ -102,6 +102,11 @@ class Run:
         return self.folder / "config.yaml"
 
     @property
+    def resolved(self) -> Config:
+        """The configuration that lies there."""
+        return config.build(config.load(self.config))
+
+    @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
 
@@ -179,13 +184,12 @@ def check_kind(folder: Path, flag: str) -> None:
         raise PipelineError(f"A run must be resumed as it was begun, {how}. Received: {folder}")
 
 
-def check_settings(run: Run, settings: Mapping[str, Any]) -> None:
-    """Refuses settings that are not those the run was started with: its schedule and its weights depend on them.
+def check_settings(resolved: Config, settings: Mapping[str, Any]) -> None:
+    """Refuses settings that are not those a run was started with: its schedule and its weights depend on them.
 
     Raises:
         PipelineError: they are others.
     """
-    resolved = config.build(config.load(run.config))
     changed = config.changes(resolved, config.build(msgspec.to_builtins(resolved), dict(settings)))
     if changed:
         raise PipelineError(

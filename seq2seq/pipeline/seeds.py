@@ -55,7 +55,7 @@ def train_seeds(
             _share(first, run, seed)
         own = {**settings, "training": {**settings.get("training", {}), "seed": seed}}
         if run.finished:
-            check_settings(run, own)
+            check_settings(run.resolved, own)
             models.append(bundle.load(run.model))
             continue
         say(f"seed {seed}")
@@ -94,6 +94,5 @@ def _share(first: Run, run: Run, seed: int) -> None:
     shutil.copytree(first.data, run.data, dirs_exist_ok=True)
     for path in (*first.folder.glob("tokenizer*.model"), *first.folder.glob(first.parent.name)):
         shutil.copyfile(path, run.folder / path.name)
-    resolved = config.build(config.load(first.config))
-    resolved = config.build(msgspec.to_builtins(resolved), {"training": {"seed": seed}})
+    resolved = config.build(msgspec.to_builtins(first.resolved), {"training": {"seed": seed}})
     replace(run.config, config.dump(resolved).encode())

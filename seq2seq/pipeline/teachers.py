@@ -101,7 +101,7 @@ class Taught:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.config = config.build(config.load(run.config))
+        self.config = run.resolved
         self.languages = self.config.source_language, self.config.target_language
 
     def text(self, side: int) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import seq2seq
-from seq2seq import allocation, config, distribution, inference, precision, preflight, progress, release, training
+from seq2seq import allocation, distribution, inference, precision, preflight, progress, release, training
 from seq2seq.batches import Pairs
 from seq2seq.bundle import Bundle
 from seq2seq.config import Config
@@ -78,8 +78,8 @@ def train(
         with _left_as_it_was(run, resume):
             start(files, run, settings, say, budget=before.budget)
     devices.wait(run.config)
-    resolved = config.build(config.load(run.config))
-    check_settings(run, settings)
+    resolved = run.resolved
+    check_settings(resolved, settings)
     check_text(run, files)
     tokenizers = material.tokenizers(run, resolved)
     pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
