@@ -252,13 +252,12 @@ def _measured(
     path: Path, tests: Mapping[str, Pair], say: Callable[[str], None], hear: Hear | None = None
 ) -> list[dict[str, Any]]:
     """The scores of a model folder on every engine and test set."""
-    return [
-        score
-        for engine in ("litert", "tensorflow")
-        for name, pair in tests.items()
-        if pair[0]
-        for score in _scores(Translator.load(path, engine=engine), name, pair, say, hear)
-    ]
+    given = {name: pair for name, pair in tests.items() if pair[0]}
+    rows = []
+    for engine in ("litert", "tensorflow") if given else ():
+        translator = Translator.load(path, engine=engine)
+        rows += [row for name, pair in given.items() for row in _scores(translator, name, pair, say, hear)]
+    return rows
 
 
 def _scores(

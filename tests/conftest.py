@@ -65,6 +65,15 @@ def corpora() -> Path:
 
 
 @pytest.fixture
+def weights_alone(monkeypatch):
+    """A training ends with neither a compiled graph nor scores, which take most of a small one's time."""
+    from seq2seq import export, release
+
+    monkeypatch.setattr(export, "litert", lambda graph: b"graph")
+    monkeypatch.setattr(release, "_measured", lambda *arguments: [])
+
+
+@pytest.fixture
 def run(monkeypatch, capfdbinary):
     """Runs a command line in this process; gives exit code, stdout and stderr."""
     from seq2seq import cli

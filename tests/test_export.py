@@ -104,6 +104,13 @@ def library(model, ids):
     return [found[0] for found in engines.load(model, "tensorflow").translate(ids, model.config.search)]
 
 
+@pytest.fixture(scope="module")
+def of_text(model, tmp_path_factory) -> Path:
+    """The SavedModel that takes sentences."""
+    pytest.importorskip("tensorflow_text")
+    return export.export(model, "saved_model", tmp_path_factory.mktemp("text") / "out")
+
+
 def elsewhere(script: str, folder: Path, given: object, tmp_path: Path):
     (tmp_path / "in.json").write_text(json.dumps(given))
     arguments = [sys.executable, "-c", CLEAN.format(load=script), str(folder), "in.json", "out.json"]
@@ -120,10 +127,8 @@ def test_saved_model_of_ids_equals_the_library(model, ids, library, tmp_path):
 
 
 @pytest.mark.slow
-def test_saved_model_of_text_equals_the_library(model, lines, library, tmp_path):
-    pytest.importorskip("tensorflow_text")
-    folder = export.export(model, "saved_model", tmp_path / "out")
-    said, scores = elsewhere(TEXT, folder, ["", "  ", *lines], tmp_path)
+def test_saved_model_of_text_equals_the_library(model, lines, library, of_text, tmp_path):
+    said, scores = elsewhere(TEXT, of_text, ["", "  ", *lines], tmp_path)
     tokenizer = Tokenizer(model.read("tokenizer.model"))
     assert said[:2] == ["", ""]
     # decode() also cleans control characters that a model may spell byte by byte; sense has none
@@ -133,11 +138,9 @@ def test_saved_model_of_text_equals_the_library(model, lines, library, tmp_path)
 
 
 @pytest.mark.slow
-def test_saved_model_of_text_can_do_all_that_the_search_can(model, lines, library, tmp_path):
-    pytest.importorskip("tensorflow_text")
+def test_saved_model_of_text_can_do_all_that_the_search_can(model, lines, library, of_text, tmp_path):
     if "pretrained" not in str(model.path):
         pytest.skip("a random model says nothing that a test could demand")
-    folder = export.export(model, "saved_model", tmp_path / "out")
     asked = [
         {"text": [line], "n_best": [5]} | more
         for line, more in (
@@ -150,7 +153,7 @@ def test_saved_model_of_text_can_do_all_that_the_search_can(model, lines, librar
             (lines[0], {"temperature": [1.0], "seed": [8]}),
         )
     ]
-    plain, begun, required, short, *drawn = elsewhere(SEARCH, folder, asked, tmp_path)
+    plain, begun, required, short, *drawn = elsewhere(SEARCH, of_text, asked, tmp_path)
     tokenizer = Tokenizer(model.read("tokenizer.model"))
     assert plain[0][0][0] == tokenizer.decode(library[0].ids)
     assert plain[1][0] == sorted(plain[1][0], reverse=True)
@@ -162,7 +165,7 @@ def test_saved_model_of_text_can_do_all_that_the_search_can(model, lines, librar
     assert drawn[0] == drawn[1] != drawn[2]
     word = plain[0][0][0].split()[1]
     asked = [{"text": lines[:2], "prefix": ["", ""], "required": [[""], [""]], "forbidden": [[word], [""]]}]
-    (texts, _), *_ = elsewhere(SEARCH, folder, asked, tmp_path)
+    (texts, _), *_ = elsewhere(SEARCH, of_text, asked, tmp_path)
     assert word not in texts[0][0].split()
     assert texts[1][0] == tokenizer.decode(library[1].ids)
 

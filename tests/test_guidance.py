@@ -276,7 +276,7 @@ def test_the_command_line_says_what_is_wrong_with_an_alignment(tmp_path, run):
 
 
 @pytest.mark.slow
-def test_a_run_with_alignments_is_trained_stopped_and_resumed(tmp_path, run, monkeypatch):
+def test_a_run_with_alignments_is_trained_stopped_and_resumed(tmp_path, run, monkeypatch, weights_alone):
     (source, target, links), _ = toy(tmp_path, "cat", 300)
     given = ["train", "--source", source, "--target", target, "--no-preflight", "--set", "training.epochs=2"]
     for setting in ("embedding=16", "units=32", "decoder_layers=1"):

@@ -175,13 +175,13 @@ class TestCommand:
 
     @pytest.mark.slow
     def test_a_model_is_trained_further_with_corrections(
-        self, run, memory: TranslationMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, run, memory: TranslationMemory, tmp_path: Path, weights_alone: None
     ) -> None:
         pytest.importorskip("tensorflow")
         np = pytest.importorskip("numpy")
         from safetensors.numpy import save
 
-        from seq2seq import bundle, config, export, release
+        from seq2seq import bundle, config
         from seq2seq.model import Seq2Seq
         from seq2seq.tokenizer import Tokenizer, train
 
@@ -196,8 +196,6 @@ class TestCommand:
         arrays = {each.path: each.numpy().astype(np.float16) for each in Seq2Seq(settings.model, size).weights}
         content = {"tokenizer.model": pieces, "weights.safetensors": save(arrays)}
         bundle.write(tmp_path / "mother" / "model", config=settings, files=content, provenance={}, scores=[])
-        monkeypatch.setattr(export, "litert", lambda graph: b"graph")
-        monkeypatch.setattr(release, "_measured", lambda *arguments: [])
         for text in texts:
             memory.remember(text, text[::-1], PAIR)
         assert run("corrections", memory.path, "--output", tmp_path / "corrections.tsv")[0] == 0

@@ -57,19 +57,12 @@ def model(text, tmp_path_factory) -> bundle.Bundle:
     return bundle.write(folder, config=settings, files=content, provenance=FACTS, scores=[])
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """No compiled graph and no scores, which take most of the time."""
-    monkeypatch.setattr(export, "litert", lambda graph: b"graph")
-    monkeypatch.setattr(release, "_measured", lambda *arguments: [])
-
-
 def further(run, files, model, output, *arguments):
     text = ("--source", files[0], "--target", files[1])
     return run("train", *text, "--output", output, "--init-from", model.path.parent, "--no-preflight", *arguments)
 
 
-def test_a_child_begins_with_the_weights_and_keeps_the_rest(run, files, model, tmp_path, quick):
+def test_a_child_begins_with_the_weights_and_keeps_the_rest(run, files, model, tmp_path, weights_alone):
     small = ("--set", "training.learning_rate=1e-9", "--set", "training.epochs=1", "--set", "model.dropout=0.0")
     code, _, said = further(run, files, model, tmp_path / "child", *small)
     assert code == 0, said

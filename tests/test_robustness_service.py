@@ -105,7 +105,7 @@ def test_many_clients_are_answered_or_told_to_come_again(server: Server, full: b
 
 def test_nobody_sees_the_mark_of_another(server: Server, full: bool) -> None:
     """A mark is an address, which a translation keeps to the letter."""
-    sessions, turns = 50, 4 if full else 1
+    sessions, turns = (50, 4) if full else (16, 1)
     patience = time.monotonic() + 3000
 
     def doors(text: str) -> list[Callable[[], tuple[int, str]]]:
@@ -142,8 +142,8 @@ def test_nobody_sees_the_mark_of_another(server: Server, full: bool) -> None:
 
 
 def test_it_holds_no_more_after_thousands_of_requests(full: bool) -> None:
-    lasting, count = (600, 5000) if full else (20, 600)
-    limit, more = (5, 0) if full else (10, 4)  # 720 requests neither end the warm-up nor fill every pool of threads
+    lasting, count = (600, 5000) if full else (20, 400)
+    limit, more = (5, 0) if full else (10, 4)  # 480 requests neither end the warm-up nor fill every pool of threads
     with serving() as server, ThreadPoolExecutor(8) as threads:
         draws, codes = [random.Random(number) for number in range(8)], Counter[int]()
 

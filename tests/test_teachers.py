@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from seq2seq import bundle, config, distillation, pipeline
+from seq2seq import bundle, config, distillation, export, inference, pipeline
 from seq2seq.cli import run as command
 from seq2seq.pipeline import teachers
 from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run
@@ -234,8 +234,24 @@ def test_what_teachers_do_not_go_with(tmp_path, capsys, flags):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture
+def compiled_once(monkeypatch):
+    """Models of the same sizes share the graph of the first, which takes longer to make than such a model to train."""
+    graphs: dict[tuple[tuple[int, ...], ...], bytes] = {}
+    original = export.litert
+
+    def once(graph: inference.Inference) -> bytes:
+        sizes = tuple(tuple(number.shape) for number in graph.numbers)
+        if sizes not in graphs:
+            graphs[sizes] = original(graph)
+        return graphs[sizes]
+
+    monkeypatch.setattr(export, "litert", once)
+    return graphs
+
+
 @pytest.mark.slow
-def test_the_whole_at_a_tiny_size_stopped_and_resumed(tmp_path, capsys, monkeypatch):
+def test_the_whole_at_a_tiny_size_stopped_and_resumed(tmp_path, capsys, monkeypatch, compiled_once):
     digits = [" ".join(str((n * k) % 10) for k in range(1, 6)) for n in range(300)]
     (tmp_path / "a.en").write_text("".join(f"{line} {n % 7}\n" for n, line in enumerate(digits)))
     (tmp_path / "a.de").write_text("".join(f"{line[::-1]} {n % 7}\n" for n, line in enumerate(digits)))

@@ -54,11 +54,14 @@ def weights(made: Trainer) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{}, {"moving_average": 0.9, "r_drop": 2.0}, {"accumulate": 3, "moving_average": 0.9}],
+    ("stops", "changes"),
+    [
+        ([1], {}),
+        ([2, 3], {"moving_average": 0.9, "r_drop": 2.0}),
+        ([2, 3], {"accumulate": 3, "moving_average": 0.9}),
+    ],
     ids=["plain", "r_drop", "accumulate"],
 )
-@pytest.mark.parametrize("stops", [[1], [2, 3]], ids=str)
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, stops, changes):
     pairs = corpus()
     whole = trainer(tmp_path / "whole", **changes)

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import seq2seq
-from seq2seq import allocation, distribution, inference, precision, preflight, progress, release, training
+from seq2seq import allocation, checkpoint, distribution, inference, precision, preflight, progress, release, training
 from seq2seq.batches import Pairs
 from seq2seq.bundle import Bundle
 from seq2seq.config import Config
@@ -220,6 +220,10 @@ def _best(trainer: Trainer, judge: Judge, resolved: Config) -> tuple[dict[str, n
         phrase: {path: array.astype(np.float16) for path, array in trainer.averaged(epochs).items()}
         for phrase, epochs in candidates.items()
     }
-    scores = {phrase: judge(inference.build(resolved, arrays))["bleu"] for phrase, arrays in rounded.items()}
+    network = inference.build(resolved, next(iter(rounded.values())))  # compiled once for all of them
+    scores = {}
+    for phrase, arrays in rounded.items():
+        checkpoint.assign(checkpoint.by_path(network.weights), arrays)
+        scores[phrase] = judge(network)["bleu"]
     best = max(scores, key=lambda phrase: scores[phrase])
     return rounded[best], best
