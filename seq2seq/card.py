@@ -80,6 +80,7 @@ _SIZES = ("embedding", "units", "encoder_layers", "decoder_layers", "attention")
 def write(
     config: Config,
     provenance: Mapping[str, Any],
+    *,
     scores: Sequence[Mapping[str, Any]],
     calibration: Calibration | None = None,
 ) -> str:
@@ -109,6 +110,7 @@ def write(
 def write_ensemble(
     config: Config,
     provenance: Mapping[str, Any],
+    *,
     scores: Sequence[Mapping[str, Any]],
     members: Sequence[Member],
     calibration: Calibration | None = None,

@@ -70,7 +70,7 @@ def release(
     listener = _Listener(hear)
     scores = _measured(path, tests, say, listener)
     sure = _calibrated(listener.heard, tests, say)
-    files |= _said(card.write(config, provenance, scores, sure), sure)
+    files |= _said(card.write(config, provenance, scores=scores, calibration=sure), sure)
     return bundle.write(path, config=config, files=files, provenance=provenance, scores=scores, calibration=sure)
 
 
@@ -94,9 +94,11 @@ def calibrate(model: Bundle, tests: Mapping[str, Pair], path: Path, *, say: Call
     sure = _fitted([_evidence(translator(list(sources)), references) for sources, references in tests.values()])
     say(_verdict(sure))
     if model.members:
-        words = card.write_ensemble(model.config, model.provenance, model.scores, model.members, sure)
+        words = card.write_ensemble(
+            model.config, model.provenance, scores=model.scores, members=model.members, calibration=sure
+        )
     else:
-        words = card.write(model.config, model.provenance, model.scores, sure)
+        words = card.write(model.config, model.provenance, scores=model.scores, calibration=sure)
     contents = model.contents()
     contents["files"] |= _said(words, sure)
     return bundle.write(path, **contents | {"calibration": sure})
@@ -147,7 +149,8 @@ def ensemble(
             whole = bundle.write(Path(folder) / "model", files=files, scores=[], **facts)
             scores = _measured(whole.path, tests, say, listener)
     sure = _calibrated(listener.heard, tests or {}, say)
-    files |= _said(card.write_ensemble(first.config, provenance, scores, members, sure), sure)
+    words = card.write_ensemble(first.config, provenance, scores=scores, members=members, calibration=sure)
+    files |= _said(words, sure)
     return bundle.write(path, files=files, scores=scores, calibration=sure, **facts)
 
 

@@ -178,12 +178,12 @@ class TestFolder:
 
     def test_the_card_shows_claims_and_what_became_of_them(self):
         facts = {"parameters": 1, "version": "0"}
-        words = card.write(config.build(scripted.LANGUAGES), facts, [], SURE)
+        words = card.write(config.build(scripted.LANGUAGES), facts, scores=[], calibration=SURE)
         assert "fitted on 500 held-out" in words
         assert "off by 5.0%" in words
         assert "| 85% | 90% | 70 |" in words
         assert "(reliability.svg)" in words
-        assert "Confidence" not in card.write(config.build(scripted.LANGUAGES), facts, [])
+        assert "Confidence" not in card.write(config.build(scripted.LANGUAGES), facts, scores=[])
 
     def test_the_picture_has_a_bar_for_each_bin(self):
         picture = ElementTree.fromstring(reliability.diagram(SURE))

@@ -178,7 +178,7 @@ def test_a_few_corrections_are_read_so_often_that_something_moves(pairs, epochs,
 @pytest.mark.parametrize("licence", ["cc-by-2.0", "CC BY 4.0: not for sale", "MIT # x", "- ?", "{licence}", "no"])
 def test_the_front_of_a_card_is_yaml_whatever_the_licence_and_the_languages(licence):
     norwegian = config.build({"source_language": "no", "target_language": "en"})
-    made = card.write(norwegian, {"parameters": 1, "version": "1", "licence": licence}, [])
+    made = card.write(norwegian, {"parameters": 1, "version": "1", "licence": licence}, scores=[])
     front = yaml.safe_load(made.split("---\n")[1])
     assert front == {
         "license": licence, "language": ["no", "en"], "library_name": "seq2seq", "pipeline_tag": "translation",
@@ -187,4 +187,4 @@ def test_the_front_of_a_card_is_yaml_whatever_the_licence_and_the_languages(lice
 
 def test_a_card_without_a_parent_speaks_of_none():
     facts = {"parameters": 1, "version": "1"}
-    assert "went on" not in card.write(config.build(SETTINGS), facts, [])
+    assert "went on" not in card.write(config.build(SETTINGS), facts, scores=[])

@@ -97,6 +97,7 @@ def is_plain_name(name: str) -> bool:
 def seal(
     config: Config,
     files: Mapping[str, File],
+    *,
     provenance: Mapping[str, Any],
     scores: Sequence[Mapping[str, Any]],
     members: Sequence[Member] = (),

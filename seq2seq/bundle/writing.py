@@ -55,7 +55,10 @@ def write(
         with staged(target) as new:
             new.mkdir()
             written = {name: _store(new / name, content) for name, content in files.items()}
-            _store(new / MANIFEST, seal(config, written, provenance, scores, members, calibration))
+            sealed = seal(
+                config, written, provenance=provenance, scores=scores, members=members, calibration=calibration
+            )
+            _store(new / MANIFEST, sealed)
             _flush(new)
             replace(new, target)
             _flush(target.parent)
