@@ -32,7 +32,7 @@ bench: $(VENV)/.dev
 
 # The slow tests whole, where `make test` runs them at reduced size.
 robustness: $(VENV)/.dev
-	SEQ2SEQ_FULL=1 $(BIN)/python -m pytest -m slow
+	SEQ2SEQ_FULL=1 $(BIN)/python -m pytest -m "slow or whole"
 
 # The newest release of everything, for all systems and Pythons of ours, and what they make of the page of licences.
 lock: $(VENV)/.dev

@@ -55,6 +55,11 @@ def full() -> bool:
     return os.environ.get("SEQ2SEQ_FULL") == "1"
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("whole") and os.environ.get("SEQ2SEQ_FULL") != "1":
+        pytest.skip("at full size alone: make robustness")
+
+
 @pytest.fixture(scope="session")
 def corpora() -> Path:
     """The folder of public corpora that SEQ2SEQ_DATA names; tests that want it are skipped without it."""

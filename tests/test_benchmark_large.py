@@ -48,7 +48,7 @@ def test_the_bytes_of_a_pair_are_what_the_larger_corpus_takes_more(large: Any) -
     assert large.table(found).splitlines()[-1] == "| encode | 1 | 100 | 7 | 1 | 108 | 7 | 8.0 |"
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.timeout(900)
 def test_every_phase_is_measured(root: Path, tmp_path: Path, large: Any) -> None:
     command = [sys.executable, "benchmarks/large.py", "--pairs", "3000", "--steps", "2", "--folder", str(tmp_path)]

@@ -48,7 +48,7 @@ def test_a_lesson_has_the_pairs_of_the_corpus_without_end_of_sentence(
         assert 100 < sum(len(target) + 1 for _, target in batch) <= 300
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.timeout(600)
 def test_our_step_is_measured(root: Path, pretrained: Path, tmp_path: Path) -> None:
     command = [sys.executable, "benchmarks/training.py", "--batches", "2", "--batch-tokens", "100", "--repeats", "1"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,8 +68,7 @@ def numbers(value: object) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.environ.get("SEQ2SEQ_FULL") != "1", reason="an engine in each of a dozen processes")
+@pytest.mark.whole  # a dozen processes, each with an engine
 class TestDecoding:
     def test_every_engine_is_measured_with_every_beam_and_batch(self, run) -> None:
         rows = [(row["engine"], row["beam"], row["batch"]) for row in run[0]["throughput"]]

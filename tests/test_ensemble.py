@@ -133,7 +133,7 @@ def test_the_order_of_members_does_not_matter(folder, models, both, ids, uncompi
     alike(*(engines.load(each, "tensorflow").translate(ids, BEAM) for each in (both, turned)))
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_litert_in_float_says_what_tensorflow_says(both, ids, tmp_path):
     written = export.export(both, "litert", tmp_path / "out", precision="float32")
     engine = engines.LiteRTEngine((written / "model.tflite").read_bytes())
