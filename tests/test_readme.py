@@ -1,8 +1,8 @@
 """README.md runs as printed, from top to bottom, in an empty folder with only data/ and the model that ships in it.
 
-Three things differ from what a reader types. Training is made tiny: `TINY` is appended to the command, and `fit` runs
-one epoch. The server takes a free port. What sets up an environment is only checked for its target: `make demo`,
-`make test` and `pip install` are for `.ci/run`.
+Four things differ from what a reader types. Training is made tiny: `TINY` is appended to the command, and `fit` runs
+one epoch. The sample is cut to its first `LINES`. The server takes a free port. What sets up an environment is only
+checked for its target: `make demo`, `make test` and `pip install` are for `.ci/run`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRETRAINED = "seq2seq/pretrained/en-de"
 ADDRESS = "http://127.0.0.1:7860"
+LINES = 1000
 SETTINGS = {
     "training.epochs": 1,
     "model.embedding": 16,
@@ -83,7 +84,10 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        (folder / "data").symlink_to(ROOT / "data")
+        (folder / "data").mkdir()
+        for name in ("sample.en", "sample.de"):
+            lines = (ROOT / "data" / name).read_text(encoding="utf-8").splitlines(keepends=True)
+            (folder / "data" / name).write_text("".join(lines[:LINES]), encoding="utf-8")
         if (ROOT / PRETRAINED).is_dir():
             (folder / PRETRAINED).parent.mkdir(parents=True)
             (folder / PRETRAINED).symlink_to(ROOT / PRETRAINED)
