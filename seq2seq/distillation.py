@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from seq2seq import evaluation
+from seq2seq import channel, evaluation
 from seq2seq.config import SearchConfig
 from seq2seq.translator import Translation, Translator
 from seq2seq.translator.checks import UNUSABLE, loops
@@ -55,13 +55,14 @@ def distill(
     *,
     search: SearchConfig,
     identity: Mapping[str, Any],
+    back: Translator | None = None,
     keep_original: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Distilled:
     """Writes `train.xx` and `train.yy` for the languages of the translator: source lines and their translations.
 
-    1. Each line is translated. Of the `n_best` translations the one nearest to the reference in chrF is kept, the first
-       where there is no reference.
+    1. Each line is translated. Of the `n_best` translations the one nearest to the reference in chrF is kept. Where
+       there is no reference it is the one that `channel.reranked` puts first, and without `back` the first.
     2. A line whose translation was cut, is empty or loops keeps its reference; without one it is left out. Blank lines
        stay.
     3. What is done is written down line by line, so that the same call goes on where it was stopped, whatever stopped
@@ -74,20 +75,26 @@ def distill(
         search: how the teacher searches.
         identity: what makes the result what it is besides the text, plain JSON; one that was stopped goes on only with
             the same.
+        back: a model that translates the other way round.
         keep_original: whether the pairs of the text follow after their translations, those that have a reference.
         progress: called with the number of lines done.
 
     Raises:
-        DistillationError: the folder is in use, or another distillation was begun in it.
+        DistillationError: the folder is in use, another distillation was begun in it, or `back` goes another way.
 
     Source: Kim and Rush 2016, "Sequence-level knowledge distillation"; to keep the one nearest to the reference is
     their interpolation.
     """
     languages = translator.source_language, translator.target_language
+    if back and (back.target_language, back.source_language) != languages:
+        raise DistillationError(
+            f"What translates back must translate from {languages[1]} to {languages[0]}. "
+            f"Received: a model from {back.source_language} to {back.target_language}"
+        )
     paths = folder / f"train.{languages[0]}", folder / f"train.{languages[1]}"
     with Journal(folder, identity) as journal:
         rest = journal.rest(pairs())
-        for done, line in enumerate(_lines(translator, rest, search), start=journal.done + 1):
+        for done, line in enumerate(_lines(translator, rest, search, back), start=journal.done + 1):
             journal.add(line)
             progress(done)
         counts = _publish(journal, pairs() if keep_original else (), paths)
@@ -184,7 +191,9 @@ def choose(translation: Translation, source: str, reference: str) -> Line:
     return Line(REFERENCE, source, reference) if reference.strip() else Line(OMITTED, source, "")
 
 
-def _lines(translator: Translator, pairs: Iterable[tuple[str, str]], search: SearchConfig) -> Iterator[Line]:
+def _lines(
+    translator: Translator, pairs: Iterable[tuple[str, str]], search: SearchConfig, back: Translator | None
+) -> Iterator[Line]:
     waiting: deque[tuple[str, str]] = deque()
 
     def sources() -> Iterator[str]:
@@ -192,7 +201,8 @@ def _lines(translator: Translator, pairs: Iterable[tuple[str, str]], search: Sea
             waiting.append(pair)
             yield pair[0]
 
-    for translation in translator.stream(sources(), search=search):
+    translations = translator.stream(sources(), search=search)
+    for translation in channel.reranked(translations, back) if back else translations:
         yield choose(translation, *waiting.popleft())
 
 

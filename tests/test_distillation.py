@@ -13,6 +13,7 @@ from seq2seq.cli import shell, streams
 from seq2seq.config import Config, SearchConfig
 from seq2seq.distillation import BLANK, JOURNAL, OMITTED, REFERENCE, TRANSLATED, DistillationError, Line, choose
 from seq2seq.translator import Candidate, Translation
+from seq2seq.translator.scoring import Score
 
 LANGUAGES = Config(source_language="en", target_language="de")
 
@@ -162,7 +163,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (("--n-best", 3), "--n-best needs --target. Received: --n-best alone"),
+            (("--n-best", 3), "--n-best needs --target or --back. Received: --n-best alone"),
+            (("--back", "other"), "--back needs --n-best 2 or more, to choose from. Received: --back alone"),
             (("--keep-original",), "--keep-original needs --target. Received: --keep-original alone"),
             (("--n-best", 9, "--target", "a.de"), "n_best must be at most the beam. Received: n_best 9, beam 5"),
             (("--target", "-"), "Text to distill must be in files, which are read more than once. Received: -"),
@@ -174,12 +176,37 @@ class TestRefusals:
         assert (code, said) == (2, f"seq2seq: error: {message}\n")
         assert not (tmp_path / "out").exists()
 
+    def test_a_model_that_does_not_translate_back(self, run, corpus, teacher, tmp_path):
+        arguments = ("--source", corpus[0], "--output", tmp_path / "out", "--n-best", 2, "--back", "other")
+        code, _, said = run("distill", "model", *arguments)
+        assert code == 1
+        assert "must translate from de to en. Received: a model from en to de" in said
+        assert not (tmp_path / "out").exists()
+
     def test_files_of_different_length(self, run, corpus, teacher, tmp_path):
         corpus[1].write_text("eins\n", encoding="utf-8")
         arguments = ("--source", corpus[0], "--target", corpus[1], "--output", tmp_path / "out")
         code, _, said = run("distill", "model", *arguments)
         assert code == 3
         assert "Source and target must have the same number of lines. Received: " in said
+
+
+class Back:
+    """Finds no source in what ends with so many exclamation marks as one, or as none."""
+
+    source_language, target_language = "de", "en"
+
+    def score(self, sources, targets):
+        return [
+            Score(*pair, 0.0, 0.0 if pair[0].endswith("!!") else -9.0, (), (), "")
+            for pair in zip(sources, targets, strict=True)
+        ]
+
+
+def test_where_there_is_no_reference_the_one_that_leads_back_is_kept(tmp_path):
+    pairs, search = [("ab", ""), ("cd", "dc")], SearchConfig(n_best=3)
+    made = distillation.distill(Teacher(), lambda: pairs, tmp_path / "out", search=search, identity={}, back=Back())
+    assert made.target.read_text() == "ba!!\ndc\n"
 
 
 def test_a_model_folder_is_a_teacher(run, tmp_path):

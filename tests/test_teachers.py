@@ -37,6 +37,7 @@ class Drawer:
 def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stand-ins for trainings and translations; `calls` tells which there were, and with what."""
     calls: list[tuple[str, Any, Any]] = []
+    backs: dict[str, Any] = {}
     settings = {
         "model": {"dropout": 0.3, "word_dropout": 0.1},
         "training": {"epochs": 20, "r_drop": 5.0, "seed": 4},
@@ -64,11 +65,12 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         calls.append((folder.name, files, settings))
         return made(folder / "model", settings)
 
-    def distill(translator, pairs, folder, *, search, identity, keep_original, progress):
+    def distill(translator, pairs, folder, *, search, identity, back, keep_original, progress):
         if folder.name.startswith("drawn"):
             assert search.temperature == 1 and search.top_k == 10
             return draw(translator, pairs, folder, search=search, identity=identity)
         calls.append((folder.name, list(pairs()), search))
+        backs[folder.name] = back and (back.source_language, back.target_language)
         folder.mkdir(parents=True)
         paths = folder / "train.en", folder / "train.de"
         for path in paths:
@@ -87,7 +89,7 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         files, rest = Files(Path("a.en"), Path("a.de")), {"settings": {**LANGUAGES, **settings}, **more}
         return pipeline.train_with_teachers(files, output, teachers, say=lambda _: None, **rest)
 
-    return SimpleNamespace(calls=calls, go=go, output=output, settings=settings)
+    return SimpleNamespace(calls=calls, backs=backs, go=go, output=output, settings=settings)
 
 
 class TestStages:
@@ -128,11 +130,12 @@ class TestStages:
         drawn = (staged.output / "text" / "drawn.en").read_text().splitlines()
         assert drawn == [f"train Zeile {n} again 1" for n in (0, 3, 6, 9, 12, 15)]
 
-    def test_the_best_of_five_counts_where_there_is_a_reference(self, staged):
+    def test_the_best_of_five_counts_by_the_reference_or_by_the_one_that_translates_back(self, staged):
         staged.go()
-        (_, own, wide), (_, _, usual) = staged.calls[2:4]
+        (_, own, wide), (_, _, blind) = staged.calls[2:4]
         assert own[3] == ("train line 3", "train Zeile 3")
-        assert (wide.n_best, usual.n_best) == (5, 1)
+        assert wide.n_best == blind.n_best == 5
+        assert staged.backs == {"own": None, "new": ("de", "en")}
 
     def test_the_student_reads_all_and_is_judged_on_the_teachers_sets(self, staged):
         staged.go()

@@ -27,7 +27,12 @@ def distill(
     output: Annotated[Path, typer.Option("--output", help="The folder to write; the same one goes on after a stop.")],
     target: Annotated[Path | None, typer.Option("--target", help="Its own translations, line by line.")] = None,
     n_best: Annotated[
-        int | None, typer.Option("--n-best", min=1, max=64, help="Keep of the best N the one nearest to --target.")
+        int | None,
+        typer.Option("--n-best", min=1, max=64, help="Keep the one of the best N that is nearest to --target."),
+    ] = None,
+    back: Annotated[
+        Path | None,
+        typer.Option("--back", help="A model of the other direction, which chooses where --target has no line."),
     ] = None,
     keep_original: Annotated[
         bool, typer.Option("--keep-original", help="Add the pairs of --source and --target after the others.")
@@ -47,9 +52,15 @@ def distill(
     the line is left out. What was stopped goes on when the command is given again.
     """
     flags = shell.search_flags(locals())
-    for flag, given in (("--n-best", (n_best or 1) > 1), ("--keep-original", keep_original)):
+    several = (n_best or 1) > 1
+    for flag, given, needed in (
+        ("--n-best", several and back is None, "--target or --back"),
+        ("--keep-original", keep_original, "--target"),
+    ):
         if given and target is None:
-            raise UsageError(f"{flag} needs --target. Received: {flag} alone")
+            raise UsageError(f"{flag} needs {needed}. Received: {flag} alone")
+    if back and not several:
+        raise UsageError("--back needs --n-best 2 or more, to choose from. Received: --back alone")
     if "-" in (str(source), str(target)):
         raise UsageError("Text to distill must be in files, which are read more than once. Received: -")
     lines = _count(source, target)
@@ -59,12 +70,13 @@ def distill(
 
     translator = shell.load(model, engine, threads)
     search = shell.search_config(translator, flags)
+    backwards = shell.load(back, engine, threads) if back else None
     identity = {
         "model": bundle.load(model, verify=False).digest,
         "engine": translator.engine_name,
         "search": msgspec.to_builtins(search),
         "references": target is not None,
-    }
+    } | ({"back": bundle.load(back, verify=False).digest} if back else {})
     with streams.Progress("lines", total=lines) as progress:
         made = distillation.distill(
             translator,
@@ -72,6 +84,7 @@ def distill(
             output,
             search=search,
             identity=identity,
+            back=backwards,
             keep_original=keep_original,
             progress=progress.reach,
         )

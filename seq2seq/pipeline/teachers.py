@@ -52,7 +52,8 @@ def train_with_teachers(
     1. Networks that differ in their seed, in `output/teachers`, and one that translates back, in `output/back`.
     2. For every target line some new sources are drawn from the one that translates back. Those that are held out are
        not among them.
-    3. The ensemble translates sources old and new; of the old ones that of its five best which is nearest to the text.
+    3. The ensemble translates sources old and new. Of its five best the old ones get that which is nearest to the text,
+       the new ones that from which the network that translates back most probably finds back; see `channel.reranked`.
     4. The student, of the size of one teacher, learns from these and from the text. It has the teachers' own validation
        and test sets.
 
@@ -91,7 +92,7 @@ def train_with_teachers(
         say("a network that translates back")
         back = _trained(taught.back(), output / "back", taught.mirrored(), say)
         text = Text(output / "text", taught, say)
-        corpora = text.translated(_together(models, output / "ensemble", say), text.drawn(back))
+        corpora = text.translated(_together(models, output / "ensemble", say), back)
         say("the student")
         return _trained(taught.student(corpora), output, taught.studied(corpora), say, provenance)
 
@@ -186,19 +187,26 @@ class Text:
         replace(path, "".join(f"{line}\n" for line in lines).encode())
         return path
 
-    def translated(self, ensemble: Bundle, drawn: Path) -> list[tuple[Path, Path]]:
+    def translated(self, ensemble: Bundle, back: Bundle) -> list[tuple[Path, Path]]:
         """The text and the new sources as the ensemble translates them; the text itself follows on the first."""
         own = list(zip(self._taught.text(0), self._taught.text(1), strict=True))
-        new = [(line, "") for line in drawn.read_text(encoding="utf-8").split("\n")[:-1]]
+        new = [(line, "") for line in self.drawn(back).read_text(encoding="utf-8").split("\n")[:-1]]
         search = ensemble.config.search
-        nearest = msgspec.structs.replace(search, n_best=N_BEST, beam=max(N_BEST, search.beam))
+        several = msgspec.structs.replace(search, n_best=N_BEST, beam=max(N_BEST, search.beam))
         return [
-            self._distilled(ensemble, "own", own, nearest, keep_original=True),
-            self._distilled(ensemble, "new", new, search),
+            self._distilled(ensemble, "own", own, several, keep_original=True),
+            self._distilled(ensemble, "new", new, several, back=back),
         ]
 
     def _distilled(
-        self, by: Bundle, name: str, pairs: list[tuple[str, str]], search: SearchConfig, *, keep_original: bool = False
+        self,
+        by: Bundle,
+        name: str,
+        pairs: list[tuple[str, str]],
+        search: SearchConfig,
+        *,
+        back: Bundle | None = None,
+        keep_original: bool = False,
     ) -> tuple[Path, Path]:
         """What is translated, and its translations; one that was stopped goes on, one that is done is done."""
         folder = self._folder / name
@@ -212,7 +220,8 @@ class Text:
                 lambda: iter(pairs),
                 folder,
                 search=search,
-                identity={"model": by.digest, "text": name},
+                identity={"model": by.digest, "text": name} | ({"back": back.digest} if back else {}),
+                back=Translator.load(back.path) if back else None,
                 keep_original=keep_original,
                 progress=_tenths(len(pairs), self._say),
             )
