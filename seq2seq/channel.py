@@ -22,7 +22,8 @@ def reranked(translations: Iterable[Translation], back: Translator) -> Iterator[
     """The same translations, their candidates ranked by log p(target | source) + WEIGHT log p(source | target).
 
     What leaves a word out makes it improbable in the source, and what is dull makes any source as probable as this one.
-    So lengths need no penalty. A text of more pieces than can be scored keeps its order.
+    So lengths need no penalty. A text of more pieces than can be scored keeps its order. Sentences, flags and warnings
+    stay those of the candidate that the search put first.
 
     Args:
         translations: each with all the candidates that are to be compared.
