@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from seq2seq.engine import EngineError
+from seq2seq.engine import EngineError, RunError
 from seq2seq.translator import Translation, Translator
 
 WEIGHT = 0.4
@@ -39,14 +39,15 @@ def reranked(translations: Iterable[Translation], back: Translator) -> Iterator[
 
 def _log_probs(block: Sequence[Translation], back: Translator) -> list[list[float]]:
     """Of each source after each of its candidates; none where there is but one, or where a text is too long."""
-    pairs = [
-        (candidate.text, each.source) for each in block if len(each.hypotheses) > 1 for candidate in each.hypotheses
-    ]
+    compared = [each.hypotheses if len(each.hypotheses) > 1 else () for each in block]
+    pairs = [(said.text, each.source) for each, several in zip(block, compared, strict=True) for said in several]
     try:
         scores = iter(back.score([target for target, _ in pairs], [source for _, source in pairs]))
+    except RunError:  # not the text's fault
+        raise
     except EngineError:
         return [_log_probs([each], back)[0] for each in block] if len(block) > 1 else [[]]
-    return [[next(scores).log_prob for _ in each.hypotheses] if len(each.hypotheses) > 1 else [] for each in block]
+    return [[next(scores).log_prob for _ in several] for several in compared]
 
 
 def _ranked(translation: Translation, log_probs: Sequence[float]) -> Translation:

@@ -16,6 +16,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("NO_COLOR", "1")
+FULL = os.environ.get("SEQ2SEQ_FULL") == "1"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as what a shell starts in the background inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -52,11 +53,11 @@ def pretrained(root: Path) -> Path:
 @pytest.fixture(scope="session")
 def full() -> bool:
     """Whether a slow test runs at full size (`make robustness`) or at the reduced size of `make test`."""
-    return os.environ.get("SEQ2SEQ_FULL") == "1"
+    return FULL
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("whole") and os.environ.get("SEQ2SEQ_FULL") != "1":
+    if item.get_closest_marker("whole") and not FULL:
         pytest.skip("at full size alone: make robustness")
 
 

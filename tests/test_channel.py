@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seq2seq import channel
-from seq2seq.engine import EngineError
+from seq2seq.engine import EngineError, RunError
 from seq2seq.translator import Candidate, Translation
 from seq2seq.translator.scoring import Score
 
@@ -70,6 +70,16 @@ def test_a_text_that_is_too_long_keeps_its_order_and_stops_no_other():
     said = list(channel.reranked([translation("abc", a=-1.0, abc=-2.0), long], Back()))
     assert said[0].text == "abc"
     assert said[1] is long
+
+
+def test_a_model_that_cannot_run_is_not_taken_for_a_long_text(monkeypatch):
+    def broken(*_):
+        raise RunError("A model must give finite scores. Received: [nan]")
+
+    back = Back()
+    monkeypatch.setattr(back, "score", broken)
+    with pytest.raises(RunError, match="must give finite scores"):
+        list(channel.reranked([translation("abc", a=-1.0, abc=-2.0)] * 2, back))
 
 
 @pytest.mark.parametrize("many", [0, 1])

@@ -250,7 +250,6 @@ def compiled_once(monkeypatch):
         return graphs[sizes]
 
     monkeypatch.setattr(export, "litert", once)
-    return graphs
 
 
 @pytest.mark.slow

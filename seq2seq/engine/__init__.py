@@ -13,7 +13,7 @@ import numpy as np
 from seq2seq import bundle
 from seq2seq.bundle import GRAPH, Bundle
 from seq2seq.config import SearchConfig
-from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, Demands, EngineError, Hypothesis, Told
+from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, Demands, EngineError, Hypothesis, RunError, Told
 from seq2seq.engine.demands import NOTHING
 from seq2seq.engine.litert import LiteRTEngine
 from seq2seq.engine.looking import ALTERNATIVES, USUAL, Aim, OlderGraphError
@@ -34,6 +34,7 @@ __all__ = [
     "Hypothesis",
     "LiteRTEngine",
     "OlderGraphError",
+    "RunError",
     "Sharing",
     "TensorFlowEngine",
     "bundle",
