@@ -26,6 +26,8 @@ class Decoded(NamedTuple):
     """Where each step looked, (B, T, S)."""
     state: tuple[State, ...]
     """The state of every layer after the last step."""
+    readout: Any = ()
+    """What the logits are made from, (B, T, E); () where many made them."""
 
 
 class Decoder(keras.layers.Layer):
@@ -96,6 +98,11 @@ class Decoder(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(size,), initializer="zeros", autocast=False)  # like the logits
         self.built = True
 
+    @property
+    def output(self) -> tuple[keras.Variable, keras.Variable]:
+        """What makes logits of a readout: the table (V, E) and the bias (V,)."""
+        return self.output_embedding.embeddings, self.bias
+
     def start(self, state: State) -> tuple[State, ...]:
         """Every layer starts from what the encoder ended with."""
         return (state,) * len(self.cells)
@@ -110,18 +117,18 @@ class Decoder(keras.layers.Layer):
             b, after = lstm.run(layer, x, state=before, training=training)
             a = a + b if self.residual else b
             states.append(after)
-        return Decoded(self.logits(a, context, training=training), weights, tuple(states))
-
-    def logits(self, a: tf.Tensor, context: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Top layer and context, (N, T, D) each, to scores, (N, T, V)."""
         y = self.readout(self.readout_dropout(beside(a, context), training=training))
+        return Decoded(self.logits(y), weights, tuple(states), y)
+
+    def logits(self, y: tf.Tensor) -> tf.Tensor:
+        """The readout, (N, T, E), to scores, (N, T, V)."""
         table = tf.cast(known(self.output_embedding.embeddings), y.dtype)
         flat = tf.matmul(tf.reshape(y, (-1, y.shape[-1])), table, transpose_b=True)
         scores = tf.cast(flat, tf.float32) + self.bias
         return (
             scores
-            if a.shape.rank == 2
-            else tf.reshape(scores, tf.stack([*tf.unstack(tf.shape(a)[:2]), table.shape[0]]))
+            if y.shape.rank == 2
+            else tf.reshape(scores, tf.stack([*tf.unstack(tf.shape(y)[:2]), table.shape[0]]))
         )
 
     def trace(self, tokens: tf.Tensor, state: tuple[State, ...], memory: Memory) -> list[lstm.Trace]:

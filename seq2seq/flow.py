@@ -106,7 +106,7 @@ def through_time(
 
     def body(t: tf.Tensor, dh: tf.Tensor, dc: tf.Tensor, rows: tf.Tensor):
         now = tf.squeeze(tf.slice(known, tf.stack([t, 0, 0]), tf.stack([1, batch, known.shape[2]])), 0)
-        seen, *parts = tf.split(now, [units, units, 3 * units, units, units], axis=-1)
+        seen, *parts = tf.split(now, 1 + len(slope), axis=-1)
         here = lstm.Slopes(*parts)
         dh = dh + seen
         dc_here = dc + dh * here.c_by_h

@@ -71,9 +71,13 @@ class Slopes(NamedTuple):
 
     c_by_h: tf.Tensor
     """dc_t per dh_t: o (1 - tanh(c)^2)."""
-    z_by_c: tf.Tensor
-    """dz_i, dz_f and dz_g per dc_t, side by side."""
-    z_by_h: tf.Tensor
+    i_by_c: tf.Tensor
+    """dz_i per dc_t."""
+    f_by_c: tf.Tensor
+    """dz_f per dc_t."""
+    g_by_c: tf.Tensor
+    """dz_g per dc_t."""
+    o_by_h: tf.Tensor
     """dz_o per dh_t."""
     forget: tf.Tensor
     """dc_{t-1} per dc_t: the forget gate."""
@@ -83,8 +87,8 @@ def slopes(step: Trace, before: tf.Tensor) -> Slopes:
     """The local derivatives of `cell` where it did `step` from the cell state `before`; any leading axes."""
     i, f, g, o, c, _ = step
     shown = tf.tanh(c)
-    z_by_c = tf.concat([g * i * (1 - i), before * f * (1 - f), i * (1 - g * g)], axis=-1)
-    return Slopes(o * (1 - shown * shown), z_by_c, shown * o * (1 - o), f)
+    by_c = g * i * (1 - i), before * f * (1 - f), i * (1 - g * g)
+    return Slopes(o * (1 - shown * shown), *by_c, shown * o * (1 - o), f)
 
 
 def cell_backward(dh: tf.Tensor, dc: tf.Tensor, slope: Slopes) -> tuple[tf.Tensor, tf.Tensor]:
@@ -102,7 +106,7 @@ def cell_backward(dh: tf.Tensor, dc: tf.Tensor, slope: Slopes) -> tuple[tf.Tenso
         The derivatives by z, (B, 4 D), and by c_{t-1}, (B, D).
     """
     dc = dc + dh * slope.c_by_h
-    dz = tf.concat([tf.tile(dc, (1, 3)) * slope.z_by_c, dh * slope.z_by_h], axis=-1)
+    dz = tf.concat([dc * slope.i_by_c, dc * slope.f_by_c, dc * slope.g_by_c, dh * slope.o_by_h], axis=-1)
     return dz, dc * slope.forget
 
 
@@ -166,13 +170,14 @@ def _over_time(layer, x, state, loop, mask=None):
     With a mask the input gate is shut and the forget gate open at padding, so that the cell state stays what it was.
     """
     kernel, recurrent, bias = _weights(layer, x.dtype)
-    batch = tf.shape(x)[0]
-    z = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), kernel) + bias
+    start, batch = _start(layer, x, state), tf.shape(x)[0]
+    x = tf.transpose(x, (1, 0, 2))
+    z = tf.nn.bias_add(tf.matmul(tf.reshape(x, (-1, x.shape[-1])), kernel), bias)
     if mask is not None:
         keep = tf.repeat(tf.constant([-SATURATED, SATURATED, 0.0, 0.0], z.dtype), layer.units)
-        z += tf.reshape(1 - tf.cast(mask, z.dtype), (-1, 1)) * keep
-    z = tf.transpose(tf.reshape(z, (batch, -1, 4 * layer.units)), (1, 0, 2))  # (T, B, 4 D)
-    return [tf.transpose(each, (1, 0, 2)) for each in loop(z, recurrent, *_start(layer, x, state))]
+        z += tf.reshape(1 - tf.cast(tf.transpose(mask), z.dtype), (-1, 1)) * keep
+    z = tf.reshape(z, (-1, batch, 4 * layer.units))  # (T, B, 4 D)
+    return [tf.transpose(each, (1, 0, 2)) for each in loop(z, recurrent, *start)]
 
 
 def _one_step(layer, x, state):
@@ -225,23 +230,25 @@ def _everything(z, recurrent, h, c):
 def _with_gradient(z, recurrent, h, c):
     """Hidden and cell states, (T, B, D) each, with backpropagation through time written out.
 
-    It records in a TensorArray, which costs a third less than `_loop` does but cannot be exported to LiteRT.
+    It records in a TensorArray, which costs a third less than `_loop` does but cannot be exported to LiteRT. Where the
+    products are in 16 bits the cells between them are in 32: what c adds up is not rounded, and a processor that has
+    only products in 16 bits does the rest by way of 32 anyway.
     """
-    steps, units = tf.shape(z)[0], h.shape[-1]
-    rows = tf.TensorArray(z.dtype, steps, element_shape=(None, 6 * units))
+    steps, units, dtype = tf.shape(z)[0], h.shape[-1], z.dtype
+    rows = tf.TensorArray(dtype, steps, element_shape=(None, 6 * units))
 
     def forward(t, h, c, rows):
-        step = cell(z[t] + tf.matmul(h, recurrent), State(h, c))
-        return t + 1, step.h, step.c, rows.write(t, tf.concat(step, axis=-1))
+        step = cell(_exact(z[t]) + _exact(tf.matmul(h, recurrent)), State(h, c))
+        return t + 1, tf.cast(step.h, dtype), step.c, rows.write(t, tf.cast(tf.concat(step, axis=-1), dtype))
 
-    rows = tf.while_loop(lambda t, *_: t < steps, forward, (0, h, c, rows))[-1]
+    rows = tf.while_loop(lambda t, *_: t < steps, forward, (0, h, _exact(c), rows))[-1]
     done = Trace(*tf.split(rows.stack(), 6, axis=-1))  # (T, B, D) each
 
     def gradient(dh_seen, dc_seen):
         h_before = tf.concat([tf.expand_dims(h, 0), done.h[:-1]], axis=0)
         slope = slopes(done, tf.concat([tf.expand_dims(c, 0), done.c[:-1]], axis=0))
         transposed = tf.transpose(recurrent)
-        rows = tf.TensorArray(z.dtype, steps, element_shape=(None, 4 * units))
+        rows = tf.TensorArray(dtype, steps, element_shape=(None, 4 * units))
 
         def backward(t, dh, dc, rows):
             dz, dc = cell_backward(dh + dh_seen[t], dc + dc_seen[t], Slopes(*(each[t] for each in slope)))
@@ -254,6 +261,10 @@ def _with_gradient(z, recurrent, h, c):
         return dz, tf.matmul(tf.reshape(h_before, (-1, units)), flat, transpose_a=True), dh, dc
 
     return (done.h, done.c), gradient
+
+
+def _exact(x):
+    return tf.cast(x, tf.float32)
 
 
 def _lengths(mask):

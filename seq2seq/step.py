@@ -16,7 +16,7 @@ from seq2seq.batches import BARE, Batch
 from seq2seq.config import TrainingConfig
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
-from seq2seq.objective import disagreement, smoothed_cross_entropy
+from seq2seq.objective import disagreement, smoothed_cross_entropy, smoothed_cross_entropy_of
 from seq2seq.optimizer import Gathered, MovingAverage
 
 
@@ -33,14 +33,15 @@ def losses(model: Seq2Seq, batch: Batch, config: TrainingConfig) -> tuple[tf.Ten
     """
     source, before, target, hints = tf.nest.map_structure(_twice, batch) if config.r_drop else batch
     memory, state = model.encode(source, training=True)
-    logits, attention, _ = model.decode(before, state, memory, training=True)
-    loss, likelihood = smoothed_cross_entropy(logits, target, config.label_smoothing)
+    said = model.decode(before, state, memory, training=True)
+    table, bias = (tf.convert_to_tensor(weight) for weight in model.decoder.output)
+    loss, likelihood = smoothed_cross_entropy_of(said.readout, table, bias, target, config.label_smoothing)
     if guidance.LINKS in hints:
-        loss += config.guided_attention * guidance.cost(attention, hints[guidance.LINKS], target)
+        loss += config.guided_attention * guidance.cost(said.attention, hints[guidance.LINKS], target)
     if not config.r_drop:
         return loss, likelihood
     loss, likelihood = (tf.add_n(tf.split(x, 2)) / 2 for x in (loss, likelihood))
-    first, second = tf.split(logits, 2)
+    first, second = tf.split(said.logits, 2)
     return loss + config.r_drop / 4 * disagreement(first, second, batch.target_out), likelihood
 
 

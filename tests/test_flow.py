@@ -67,7 +67,8 @@ def by_tape(model: Seq2Seq, step: int) -> tuple[np.ndarray, np.ndarray]:
             h, _, states = over_time(layer, tf.concat([a, context], axis=-1), start, tape)
             written.append(states)
             a = a + h if model.decoder.residual else h
-        said = tf.nn.log_softmax(model.decoder.logits(a, context))[0, step, int(TARGET[0, step])]
+        logits = model.decoder.logits(model.decoder.readout(tf.concat([a, context], axis=-1)))
+        said = tf.nn.log_softmax(logits)[0, step, int(TARGET[0, step])]
     flat = tf.nest.flatten([read, written])
     norms = [float(tf.norm(each)) for each in tape.gradient(said, flat, unconnected_gradients="zero")]
     encoder, decoder = np.array(norms[: 2 * 2 * 6 * 2]), np.array(norms[2 * 2 * 6 * 2 :])

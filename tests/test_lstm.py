@@ -71,6 +71,18 @@ def test_equals_keras_with_mask_and_state(layer, random, reverse, training):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+def test_a_cell_counts_beyond_what_16_bits_can():
+    """300 steps that add one each: in bfloat16 257 is 256, and nothing would be added any more."""
+    layer = keras.layers.LSTM(1, return_sequences=True, return_state=True)
+    layer.build((None, None, 1))
+    open_gates = [30.0, 30.0, 30.0, 30.0]  # i, f, g, o
+    layer.set_weights([np.zeros((1, 4)), np.zeros((1, 4)), np.array(open_gates)])
+    x = tf.zeros((1, 300, 1), tf.bfloat16)
+    _, last = lstm.run(layer, x, training=True)
+    assert float(last.c[0, 0]) == pytest.approx(300, rel=0.01)
+    assert last.c.dtype == tf.bfloat16  # what is handed on has the products' dtype
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_without_mask_every_step_counts(layer, random, reverse):
     x, _, state = inputs(random)

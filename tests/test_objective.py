@@ -46,6 +46,42 @@ def test_smoothing_spreads_the_target_over_all_pieces():
     np.testing.assert_allclose(likelihood, expected, atol=1e-5)
 
 
+def slopes_of(dtype: str) -> dict[str, tuple]:
+    """Loss, likelihood and slopes of a readout (2, 3, 5) over 11 pieces, by the logits and without them."""
+    random = np.random.default_rng(4)
+    given = [tf.constant(random.normal(size=shape), tf.float32) for shape in ((2, 3, 5), (11, 5), (11,))]
+    target = tf.constant([[4, 5, 0], [6, 3, 2]])
+
+    def by_logits(y, table, bias):
+        return objective.smoothed_cross_entropy(tf.matmul(y, table, transpose_b=True) + bias, target, 0.2)
+
+    def at_once(y, table, bias):
+        return objective.smoothed_cross_entropy_of(tf.cast(y, dtype), table, bias, target, 0.2)
+
+    found = {}
+    for function in (by_logits, at_once):
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            loss, likelihood = function(*given)
+            total = tf.reduce_sum(loss**2) + tf.reduce_sum(likelihood)  # of which the likelihood has no slope
+        found[function.__name__] = (loss, likelihood, *tape.gradient(total, given))
+    return found
+
+
+@pytest.mark.parametrize(("dtype", "apart"), [("float32", 1e-5), ("bfloat16", 0.2)])
+def test_the_loss_of_a_readout_is_that_of_its_logits(dtype: str, apart: float):
+    found = slopes_of(dtype)
+    for plain, ours in zip(*found.values(), strict=True):
+        assert ours.dtype == tf.float32 and np.abs(plain).max() > 5 * apart
+        np.testing.assert_allclose(ours, plain, atol=apart)
+
+
+def test_what_is_next_to_impossible_has_a_finite_loss():
+    logits = tf.constant([[0.0, 0.0, 200.0]])
+    loss, likelihood = objective.smoothed_cross_entropy(logits, tf.constant([1]), 0.1)
+    assert 80 < float(likelihood[0]) < 90 and 60 < float(loss[0]) < 90
+
+
 def test_loss_for_compile_is_the_mean_over_pieces():
     logits = tf.random.stateless_normal((2, 3, 7), (1, 2))
     target = np.array([[4, 5, 0], [6, 0, 0]])
