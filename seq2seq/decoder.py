@@ -98,11 +98,6 @@ class Decoder(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(size,), initializer="zeros", autocast=False)  # like the logits
         self.built = True
 
-    @property
-    def output(self) -> tuple[keras.Variable, keras.Variable]:
-        """What makes logits of a readout: the table (V, E) and the bias (V,)."""
-        return self.output_embedding.embeddings, self.bias
-
     def start(self, state: State) -> tuple[State, ...]:
         """Every layer starts from what the encoder ended with."""
         return (state,) * len(self.cells)

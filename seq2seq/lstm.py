@@ -231,8 +231,8 @@ def _with_gradient(z, recurrent, h, c):
     """Hidden and cell states, (T, B, D) each, with backpropagation through time written out.
 
     It records in a TensorArray, which costs a third less than `_loop` does but cannot be exported to LiteRT. Where the
-    products are in 16 bits the cells between them are in 32: what c adds up is not rounded, and a processor that has
-    only products in 16 bits does the rest by way of 32 anyway.
+    products are in 16 bits the cells between them are in 32 on the way forwards: what c adds up is not rounded, and a
+    processor that has only products in 16 bits does the rest by way of 32 anyway.
     """
     steps, units, dtype = tf.shape(z)[0], h.shape[-1], z.dtype
     rows = tf.TensorArray(dtype, steps, element_shape=(None, 6 * units))

@@ -35,12 +35,12 @@ def smoothed_cross_entropy(logits: tf.Tensor, target: tf.Tensor, smoothing: floa
 
     Source: Szegedy et al. 2016, section 7.
     """
-    pieces, flat_target = logits.shape[-1], tf.reshape(target, (-1,))
+    pieces = logits.shape[-1]
 
     @tf.custom_gradient
     def loss(z: tf.Tensor) -> Any:
         flat = tf.reshape(z, (-1, pieces))
-        judged = _judge(flat, tf.reduce_mean(flat, axis=1), flat_target, smoothing)
+        judged = _judge(flat, tf.reduce_mean(flat, axis=1), target, smoothing)
 
         def gradient(upstream: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
             return tf.reshape((judged.slope - smoothing / pieces) * tf.expand_dims(upstream, -1), tf.shape(z))
@@ -72,7 +72,7 @@ def smoothed_cross_entropy_of(
     Returns:
         As `smoothed_cross_entropy`.
     """
-    (pieces, width), flat_target = table.shape, tf.reshape(target, (-1,))
+    pieces, width = table.shape
     more = [[0, 0], [0, ALIGNED - 1]]
 
     @tf.custom_gradient
@@ -81,14 +81,14 @@ def smoothed_cross_entropy_of(
         wide = tf.cast(tf.concat([table, tf.pad(tf.expand_dims(bias, 1), more)], axis=1), y.dtype)
         of_all = tf.reduce_mean(table, axis=0)
         mean = tf.linalg.matvec(tf.cast(y, tf.float32), of_all) + tf.reduce_mean(bias)
-        judged = _judge(tf.matmul(asked, wide, transpose_b=True), mean, flat_target, smoothing)
+        judged = _judge(tf.matmul(asked, wide, transpose_b=True), mean, target, smoothing)
 
         def gradient(upstream: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             upstream = tf.expand_dims(upstream, -1)
             weighted = tf.cast(asked, tf.float32) * upstream
             by_wide = tf.matmul(judged.slope, tf.cast(weighted, y.dtype), transpose_a=True)
             by_wide = tf.cast(by_wide, tf.float32) - smoothing / pieces * tf.reduce_sum(weighted, axis=0)
-            by_y = tf.cast(tf.matmul(judged.slope, tf.cast(table, y.dtype)), tf.float32)
+            by_y = tf.cast(tf.matmul(judged.slope, wide)[:, :width], tf.float32)
             by_y = (by_y - smoothing * of_all) * upstream
             return tf.cast(by_y, y.dtype), by_wide[:, :width], by_wide[:, width]
 
@@ -110,7 +110,7 @@ class _Judged(NamedTuple):
 
 def _judge(z: tf.Tensor, mean: tf.Tensor, target: tf.Tensor, smoothing: float) -> _Judged:
     """Each pass over V this large counts: `mean` is that of each row of z, and the softmax changes in N places."""
-    softmax = tf.nn.softmax(z)
+    softmax, target = tf.nn.softmax(z), tf.reshape(target, (-1,))
     places = tf.stack([tf.range(tf.size(target)), target], axis=1)
     probability, own = (tf.cast(tf.gather_nd(each, places), tf.float32) for each in (softmax, z))
     likelihood = -tf.math.log(tf.maximum(probability, LEAST))  # and logsumexp(z) = likelihood + z_y

@@ -34,7 +34,7 @@ def losses(model: Seq2Seq, batch: Batch, config: TrainingConfig) -> tuple[tf.Ten
     source, before, target, hints = tf.nest.map_structure(_twice, batch) if config.r_drop else batch
     memory, state = model.encode(source, training=True)
     said = model.decode(before, state, memory, training=True)
-    table, bias = (tf.convert_to_tensor(weight) for weight in model.decoder.output)
+    table, bias = map(tf.convert_to_tensor, (model.decoder.output_embedding.embeddings, model.decoder.bias))
     loss, likelihood = smoothed_cross_entropy_of(said.readout, table, bias, target, config.label_smoothing)
     if guidance.LINKS in hints:
         loss += config.guided_attention * guidance.cost(said.attention, hints[guidance.LINKS], target)
