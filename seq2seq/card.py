@@ -69,6 +69,11 @@ The members are under different licences: what each of them asks for holds for t
 
 _PARENT = " It went on from the weights of {name} (licence: {licence}; digest of its manifest: {digest:.16})."
 
+_TAUGHT = (
+    " It is the student of {models} models (digest of their ensemble's manifest: {digest:.16}), which translated the "
+    "text below, and text drawn for it, to make most of the {learned:,} pairs that it learned from."
+)
+
 _BEFORE = "\n\nThe model that it went on from was trained on: {data}"
 
 _RECIPE = "Trained for {epochs} epochs in {minutes:.0f} minutes on {machine}{numbers}; {averaged}."
@@ -89,16 +94,20 @@ def write(
     Args:
         config: the resolved configuration.
         provenance: parameters, version, epochs, minutes, machine, averaged, pairs, and data (free text) and licence; of
-            one that was trained further also its parent: name, digest, data and licence.
+            one that was trained further also its parent: name, digest, data and licence; of a student its teachers:
+            models, digest, and pairs of their text.
         scores: test, sentences, engine, beam, bleu, chrf and signatures, as `release` measures them.
         calibration: how sure a translation is, if that was measured.
     """
-    parent = provenance.get("parent")
+    parent, teachers = provenance.get("parent"), provenance.get("teachers")
+    made = _SINGLE.format(**provenance)
+    made += _PARENT.format(**parent) if parent else ""
+    made += _TAUGHT.format(learned=provenance["pairs"], **teachers) if teachers else ""
     return _CARD.format(
         front=_front(config, provenance.get("licence") or "other"),
         source=config.source_language,
         target=config.target_language,
-        made=_SINGLE.format(**provenance) + (_PARENT.format(**parent) if parent else ""),
+        made=made,
         data=data(provenance) + (_BEFORE.format(**parent) if parent else ""),
         scores=_table(("test set", *_SCORED), map(_score, scores)) or "None were measured: there was no held-out text.",
         signatures=_signatures(scores),
@@ -146,7 +155,8 @@ def write_ensemble(
 
 def data(provenance: Mapping[str, Any]) -> str:
     """What a model was trained on, in a sentence."""
-    pairs = f"{provenance['pairs']:,} sentence pairs" if "pairs" in provenance else "Text"
+    own = provenance.get("teachers", provenance)
+    pairs = f"{own['pairs']:,} sentence pairs" if "pairs" in own else "Text"
     return provenance.get("data") or f"{pairs} of the one who trained it."
 
 

@@ -37,12 +37,12 @@ def in_epoch(perplexities: Sequence[float], *, warm: int, chance: float) -> str 
 
     Arguments:
         perplexities: of every epoch so far, the one that just ended last.
-        warm: epochs that the learning rate rises in; before their end nothing is judged.
+        warm: epochs that the learning rate rises in; until their end an epoch is compared with `chance` alone.
         chance: the perplexity of who knows nothing, which a training begins with: pieces of the target vocabulary.
     """
     *before, now = perplexities
-    best = min([chance, *before])
-    if len(before) < warm or now <= RISE * best:
+    best = chance if len(before) < warm else min([chance, *before])
+    if now <= RISE * best:
         return None
     return (
         "The perplexity must not rise far above its best; lower training.learning_rate or raise training.warmup_steps, "

@@ -111,17 +111,18 @@ class MovingAverage:
         ]
 
     def update(self, steps: tf.Tensor) -> None:
-        """Follows the weights; `steps` have been done, and every eighth one counts."""
+        """Follows the weights; `steps` have been done, and each of the first eight counts, then every eighth one."""
 
         def follow() -> tf.Tensor:
             t = tf.cast(steps, tf.float32)
-            rate = 1.0 - tf.minimum(self._decay, (1.0 + t) / (10.0 + t)) ** EVERY
+            since = tf.where(steps > EVERY, float(EVERY), 1.0)
+            rate = 1.0 - tf.minimum(self._decay, (1.0 + t) / (10.0 + t)) ** since
             for average, weight in zip(self.variables, self._weights, strict=True):
                 value = average.value
                 tf.raw_ops.ResourceApplyGradientDescent(var=value.handle, alpha=rate, delta=value - weight.value)
             return tf.constant(True)
 
-        tf.cond(tf.equal(steps % EVERY, 0), follow, lambda: tf.constant(False))
+        tf.cond((steps < EVERY) | tf.equal(steps % EVERY, 0), follow, lambda: tf.constant(False))
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:

@@ -12,14 +12,18 @@ from pathlib import Path
 import tensorflow as tf
 
 
+def settled(wanted: str) -> str:
+    """What a setting means on this machine, float32 or bfloat16; "auto" is bfloat16 where it computes in it."""
+    return ("bfloat16" if computes_bfloat16() else "float32") if wanted == "auto" else wanted
+
+
 def policy(wanted: str) -> str:
-    """The dtype policy for this machine: bfloat16 only where the processor computes in it."""
-    if wanted == "float32" or (wanted == "auto" and not _computes_bfloat16()):
-        return "float32"
-    return "mixed_bfloat16"
+    """The dtype policy of a setting on this machine."""
+    return "mixed_bfloat16" if settled(wanted) == "bfloat16" else "float32"
 
 
-def _computes_bfloat16() -> bool:
+def computes_bfloat16() -> bool:
+    """Whether its GPU, or its processor where it has none, multiplies numbers of 16 bits as they are."""
     if gpus := tf.config.get_visible_devices("GPU"):
         details = tf.config.experimental.get_device_details(gpus[0])
         return details.get("compute_capability", (0, 0)) >= (8, 0)

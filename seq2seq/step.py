@@ -82,12 +82,15 @@ def gather_function(
     devices: Devices | None = None,
     signature: Batch = BARE,
 ) -> Callable[..., Any]:
-    """A compiled step that does not move: what the next step of `step_function` should count is `gathered`."""
+    """A compiled step that does not move: what the next step of `step_function` should count is `gathered`.
+
+    What comes out is that of `step_function`, the norm that of this batch's own gradient.
+    """
 
     def gather(*batch):
         gradients, sums = _gradients(model, Batch(*batch), config)
         gathered.add(gradients, sums[-1])
-        return sums
+        return sums, tf.linalg.global_norm(gradients)
 
     return (devices or Devices()).function(gather, signature)
 

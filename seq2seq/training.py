@@ -175,7 +175,7 @@ class Trainer:
         if self.gathered is None:
             return lambda batch, ends: step(*batch)
         gather = gather_function(self.model, self.config, self.gathered, devices=self.devices, signature=signature)
-        return lambda batch, ends: step(*batch) if ends else (gather(*batch), None)
+        return lambda batch, ends: (step if ends else gather)(*batch)
 
     def _lower(self, warm: int) -> None:
         """Sets the learning rate of schedule "plateau"; the history alone decides, so a resumed run needs no more."""
@@ -197,10 +197,9 @@ class Trainer:
         for batch in self.devices.dataset(train, plan[now.batch :]):
             allocation.keep_large_blocks()  # once more: TensorFlow 2.21 sets it back at the first dataset
             ends = (now.batch + 1) % self.config.accumulate == 0 or now.batch + 1 == len(plan)
-            sums, moved = step(batch, ends)
-            norm = float(moved) if ends else norm
-            sums = sums.numpy().tolist()
-            if wrong := divergence.in_step(sums[0], norm):
+            sums, length = step(batch, ends)
+            sums, norm = sums.numpy().tolist(), float(length) if ends else norm
+            if wrong := divergence.in_step(sums[0], float(length)):
                 good = checkpoint.good([self.folder / LATEST])
                 raise TrainingError(f"{wrong} in epoch {now.epoch + 1}, batch {now.batch + 1}; {good}")
             now.batch += 1

@@ -25,7 +25,7 @@ def test_fused_adam_is_adam():
     np.testing.assert_allclose(ends[1], ends[0], atol=1e-5)
 
 
-def test_the_moving_average_follows_its_definition_every_eighth_step():
+def test_the_moving_average_follows_its_definition_at_first_and_then_every_eighth_step():
     weight = keras.Variable(np.zeros(3, "float32"))
     average = MovingAverage([weight], decay=0.9)
     update = tf.function(average.update)
@@ -33,9 +33,10 @@ def test_the_moving_average_follows_its_definition_every_eighth_step():
     for step in range(1, 4 * EVERY + 1):
         weight.assign(np.full(3, float(step)))
         update(tf.constant(step))
-        if step % EVERY == 0:
-            kept = min(0.9, (1 + step) / (10 + step)) ** EVERY
+        if step <= EVERY or step % EVERY == 0:
+            kept = min(0.9, (1 + step) / (10 + step)) ** (1 if step <= EVERY else EVERY)
             expected = kept * expected + (1 - kept) * step
+            np.testing.assert_allclose(average.variables[0].numpy(), expected, rtol=1e-5)
     np.testing.assert_allclose(average.variables[0].numpy(), expected, rtol=1e-5)
 
 

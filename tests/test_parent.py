@@ -17,7 +17,7 @@ from safetensors.numpy import save
 from seq2seq import bundle, card, checkpoint, config, export, pipeline, release
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
-from seq2seq.pipeline import parent
+from seq2seq.pipeline import judge, parent
 from seq2seq.tokenizer import Tokenizer, train
 
 MODEL = {"embedding": 12, "units": 16, "decoder_layers": 1}
@@ -77,6 +77,7 @@ def test_a_child_begins_with_the_weights_and_keeps_the_rest(run, files, model, t
     assert (made.training.sampling, made.training.warmup_steps, made.training.epochs) == (0.2, 10, 1)
     assert child.provenance["parent"]["name"] == "mother"
     assert child.provenance["parent"]["digest"] == model.digest
+    assert child.provenance["parent"]["bleu"] >= 0
     page = child.read("README.md").decode()
     assert (
         f"It went on from the weights of mother (licence: cc0-1.0; digest of its manifest: {model.digest[:16]})."
@@ -154,12 +155,26 @@ def test_weights_of_another_network_are_refused(model, tmp_path):
         parent.adopt(run, other, None, judge=lambda model: {}, say=print)
 
 
+def test_a_child_that_is_worse_than_its_parent_says_so(run, files, model, tmp_path, weights_alone, monkeypatch):
+    judged = iter([50.0, 40.0, 40.0])
+    monkeypatch.setattr(judge.Judge, "__call__", lambda self, network: {"bleu": next(judged)})
+    code, _, said = further(run, files, model, tmp_path / "child", "--set", "training.epochs=1")
+    assert code == 0, said
+    assert "note: on the validation set the model that it went on from is better, BLEU 50.0 to 40.0" in said
+
+
 @pytest.mark.parametrize(("pairs", "tokens"), [(300, 400), (20_000, 1200), (200_000, 1200)])
 def test_batches_are_never_larger_than_the_parents_or_than_suits_the_text(pairs, tokens):
     settings = config.fine_tuning(Config(), pairs)["training"]
     assert settings["batch_tokens"] == tokens
     assert settings["learning_rate"] == pytest.approx(Config().training.learning_rate / 10)
     assert settings["epochs"] <= Config().training.epochs
+
+
+def test_a_child_gathers_no_batches_and_computes_in_what_its_own_machine_does():
+    mother = config.build({"training": {"accumulate": 8, "precision": "float32"}})
+    child = config.fine_tuning(mother, 100)["training"]
+    assert (child["accumulate"], child["precision"]) == (1, "auto")
 
 
 def test_a_parent_of_wide_batches_is_trained_further_in_those_that_suit_the_text():

@@ -14,11 +14,13 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from seq2seq import batches, bundle, config, pipeline, training  # noqa: E402
+from seq2seq import batches, bundle, config, pipeline, precision, training  # noqa: E402
 from seq2seq.cli import run  # noqa: E402
+from seq2seq.pipeline import material  # noqa: E402
 from seq2seq.pipeline import run as run_module  # noqa: E402
 from seq2seq.pipeline.judge import Judge  # noqa: E402
 from seq2seq.pipeline.start import start  # noqa: E402
+from seq2seq.pipeline.train import _describe as describe  # noqa: E402
 from seq2seq.tokenizer import Tokenizer, TokenizerError  # noqa: E402
 
 SMALL = ["model.embedding=32", "model.units=64", "model.decoder_layers=1", "training.average=2"]
@@ -118,6 +120,26 @@ def test_a_resumed_run_keeps_its_settings(learned, capsys):
     message = "A resumed run keeps its settings; other ones need a new folder. Received: training.epochs=99"
     assert message in capsys.readouterr().err
     assert (learned / "config.yaml").read_bytes() == before
+
+
+def test_a_run_goes_on_in_the_numbers_that_it_began_in(tmp_path, monkeypatch):
+    run_ = pipeline.Run(tmp_path / "run")
+    corpus(tmp_path, 300)
+    files = pipeline.Files(tmp_path / "a.en", tmp_path / "a.de")
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda: True)
+    start(files, run_, {"model": {"embedding": 8, "units": 8}}, lambda line: None)
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda: False)  # it is resumed elsewhere
+    resolved = run_.resolved
+    assert resolved.training.precision == "bfloat16"
+    run_module.check_settings(resolved, {"training": {"precision": "auto"}})
+    with pytest.raises(pipeline.PipelineError, match=r"Received: training\.precision=float32$"):
+        run_module.check_settings(resolved, {"training": {"precision": "float32"}})
+    sides, said = material.tokenizers(run_, resolved), []
+    model = material.network(resolved, sides)
+    assert model.dtype_policy.name == "mixed_bfloat16" and precision.policy("auto") == "float32"
+    pairs, *_ = material.encode(run_, resolved, sides, lambda line: None)
+    describe(resolved, model, pairs, said.append)
+    assert said[0].endswith(", mixed_bfloat16, which this machine computes by way of float32")
 
 
 def test_a_resumed_run_keeps_its_other_text_too(tmp_path):

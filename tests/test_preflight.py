@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -100,6 +101,16 @@ def test_a_rate_too_high_is_named():
 def test_a_rate_too_low_is_named():
     with pytest.raises(PreflightError, match=r"must let the training move its weights; raise it.* Received: 1e-09 for"):
         preflight.check(settings(learning_rate=1e-9), corpus(3), (V, None))
+
+
+def test_batches_that_make_one_step_count_as_one():
+    pairs, learned = corpus(12), preflight.Learned(1.0, 100, 3.0, 0.05, True)
+    config = settings(epochs=3, batch_tokens=16).training
+    planned = len(batches.plan(pairs, config.batch_tokens))
+    config = msgspec.structs.replace(config, learning_rate=6 / (3 * planned))
+    preflight._refuse_standstill(config, pairs, learned)
+    with pytest.raises(PreflightError, match=f" for {3 * -(-planned // 2)} steps, where 100 steps"):
+        preflight._refuse_standstill(msgspec.structs.replace(config, accumulate=2), pairs, learned)
 
 
 def test_a_network_too_small_is_named(monkeypatch):

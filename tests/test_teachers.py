@@ -38,6 +38,7 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stand-ins for trainings and translations; `calls` tells which there were, and with what."""
     calls: list[tuple[str, Any, Any]] = []
     backs: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     settings = {
         "model": {"dropout": 0.3, "word_dropout": 0.1},
         "training": {"epochs": 20, "r_drop": 5.0, "seed": 4},
@@ -63,6 +64,7 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     def train(files, folder, *, settings, provenance, resume, before, say):
         calls.append((folder.name, files, settings))
+        told[folder.name] = provenance
         return made(folder / "model", settings)
 
     def distill(translator, pairs, folder, *, search, identity, back, keep_original, progress):
@@ -74,7 +76,8 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         folder.mkdir(parents=True)
         paths = folder / "train.en", folder / "train.de"
         for path in paths:
-            path.write_text("".join("x\n" for _ in pairs()) * (2 if keep_original else 1))
+            text = "".join(f"{folder.name} {number}\n" for number, _ in enumerate(pairs()))
+            path.write_text(text * (2 if keep_original else 1))
         return distillation.Distilled(*paths, {})
 
     draw = distillation.distill
@@ -89,7 +92,7 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         files, rest = Files(Path("a.en"), Path("a.de")), {"settings": {**LANGUAGES, **settings}, **more}
         return pipeline.train_with_teachers(files, output, teachers, say=lambda _: None, **rest)
 
-    return SimpleNamespace(calls=calls, backs=backs, go=go, output=output, settings=settings)
+    return SimpleNamespace(calls=calls, backs=backs, told=told, go=go, output=output, settings=settings)
 
 
 class TestStages:
@@ -145,8 +148,15 @@ class TestStages:
         student = config.build(settings)
         assert (student.model.dropout, student.model.word_dropout) == (0.2, 0.067)
         assert (student.training.r_drop, student.training.moving_average) == (0.0, 0.999)
-        assert student.training.epochs == round(1.5 * 20 * 20 / (40 + 64))
+        assert student.training.epochs == round(1.5 * 20 * 20 / (20 + 64))  # what stands twice is read once
         assert student.training.seed == 4
+
+    def test_the_student_names_its_teachers_and_their_text(self, staged):
+        staged.go(provenance={"data": "mine"})
+        digest = bundle.load(staged.output / "ensemble").digest
+        assert staged.told == {
+            "back": None, "out": {"teachers": {"models": 2, "digest": digest, "pairs": 20}, "data": "mine"},
+        }  # fmt: skip
 
     def test_what_is_done_is_not_done_again(self, staged):
         staged.go()
@@ -276,5 +286,10 @@ def test_the_whole_at_a_tiny_size_stopped_and_resumed(tmp_path, capsys, monkeypa
     assert len({bundle.load(tmp_path / "out" / "teachers" / f"seed-{seed}").digest for seed in (1, 2)}) == 2
     assert bundle.load(tmp_path / "out" / "back").source_language == "de"
     assert len(bundle.load(tmp_path / "out" / "ensemble").members) == 2
+    page = " ".join(made.read("README.md").decode().split())
+    text = (tmp_path / "out" / "teachers" / "seed-1" / "data" / "train.en").read_text().count("\n")
+    assert "It is the student of 2 models (digest of their ensemble's manifest: " in page
+    assert f"most of the {made.provenance['pairs']:,} pairs that it learned from. " in page
+    assert f"## Data {text:,} sentence pairs of the one who trained it." in page
     lines = (tmp_path / "out" / "data" / "valid.en").read_text()
     assert lines == (tmp_path / "out" / "teachers" / "seed-1" / "data" / "valid.en").read_text()

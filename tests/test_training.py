@@ -278,7 +278,7 @@ def test_a_rise_while_the_learning_rate_still_rises_is_none():
 def test_a_first_epoch_may_not_end_far_above_chance():
     assert divergence.in_epoch([59.0], warm=0, chance=20.0) is None
     assert "Received: 61.00, after 20.00" in str(divergence.in_epoch([61.0], warm=0, chance=20.0))
-    assert divergence.in_epoch([61.0], warm=1, chance=20.0) is None
+    assert divergence.in_epoch([61.0], warm=1, chance=20.0)  # also where the learning rate still rises
 
 
 def test_tokens_a_second_are_those_of_the_steps_and_the_seconds_those_of_all(tmp_path):
@@ -366,7 +366,7 @@ def test_batches_gathered_are_one_large_batch():
         norms, tokens = [], 0.0
         for _ in range(2):  # the second step must not count what the first one did
             *before, last = (batches.batch(pairs, np.array(rows)) for rows in parts)
-            sums = [gather(*batch) for batch in before]
+            sums = [gather(*batch)[0] for batch in before]
             found, norm = move(*last)
             norms.append(float(norm))
             tokens = sum(float(each[2]) for each in [*sums, found])
@@ -388,6 +388,31 @@ def test_the_last_batches_of_an_epoch_are_a_step_though_they_are_few(tmp_path):
     assert planned % 4 and len(seen) == 2 * planned
     assert int(made.optimizer.iterations) == 2 * -(-planned // 4)
     assert seen[:3] == [0.0] * 3 and seen[3] == seen[4] > 0
+
+
+def test_a_gathered_gradient_that_is_no_number_is_not_kept(tmp_path, monkeypatch):
+    made = trainer(tmp_path, accumulate=4)
+    gathers = training.gather_function
+
+    def lost_at_the_second(*arguments, **options):
+        gather, norms = gathers(*arguments, **options), iter([1.0, float("nan")])
+        return lambda *batch: (gather(*batch)[0], next(norms))
+
+    monkeypatch.setattr(training, "gather_function", lost_at_the_second)
+    with pytest.raises(TrainingError, match=r"norm of the gradient must stay finite.* nan in epoch 1, batch 2;"):
+        made.run(corpus(), corpus())
+
+
+def test_the_norm_of_a_batch_that_is_gathered_is_its_own(tmp_path):
+    batch, norms = batches.batch(corpus(7), np.arange(7)), []
+    for several in (False, True):
+        model, chosen = network(), settings()
+        gathered = optimizer.Gathered(model.trainable_variables)
+        adam = optimizer.adam(chosen, 10)
+        adam.build(model.trainable_variables)
+        take = step.gather_function(model, chosen, gathered) if several else step.step_function(model, adam, chosen)
+        norms.append(float(take(*batch)[1]))
+    assert norms[1] == pytest.approx(norms[0], rel=1e-5)
 
 
 def test_on_a_plateau_the_learning_rate_falls_and_a_resumed_run_goes_on_with_it(tmp_path, monkeypatch):

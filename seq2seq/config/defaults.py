@@ -56,5 +56,7 @@ def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
             "epochs": epochs,
             "patience": max(epochs, parent.training.patience),
             "batch_tokens": min(usual, parent.training.batch_tokens),
+            "accumulate": 1,
+            "precision": "auto",
         },
     }

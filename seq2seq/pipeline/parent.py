@@ -69,7 +69,7 @@ def adopt(
     judge: Callable[[Seq2Seq], Mapping[str, float]],
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Gives the model its parent's weights, if the run has a parent; what provenance should say of it.
+    """Gives the model its parent's weights, if the run has a parent; what provenance should say of it, "bleu" included.
 
     Args:
         again: the parent that a resumed run names, if it does.
@@ -86,8 +86,9 @@ def adopt(
     if not origin:
         return {}
     checkpoint.assign(checkpoint.by_path(model.weights), arrays)
+    origin["bleu"] = judge(model)["bleu"]
     if not run.checkpoints.exists():
-        say(f"going on from {origin['name']}: valid BLEU {judge(model)['bleu']:.1f}")
+        say(f"going on from {origin['name']}: valid BLEU {origin['bleu']:.1f}")
     return {"parent": origin}
 
 

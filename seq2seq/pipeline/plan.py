@@ -158,8 +158,10 @@ def _activations(resolved: Config, vocabulary: int, number: int, *shape: int) ->
     decoder = resolved.model.decoder_layers * b * t * d * 16
     attention = b * t * (2 * s + 2 * d)
     embeddings = 2 * b * (s + t) * e
-    scores = b * t * vocabulary * (4 * 4 + number)  # logits, labels, slope and gradient in float32
-    return number * (encoder + decoder + attention + embeddings) + scores
+    scores = 3 * number  # logits, softmax and slope
+    if resolved.training.r_drop:
+        scores += number + 4 * 4  # logits once more; two predictions and their slopes in float32
+    return number * (encoder + decoder + attention + embeddings) + scores * b * t * vocabulary
 
 
 def _sizes(run: Run, resolved: Config, sides: list[Tokenizer]) -> dict[str, int]:

@@ -191,6 +191,7 @@ def check_settings(resolved: Config, settings: Mapping[str, Any]) -> None:
         PipelineError: they are others.
     """
     changed = config.changes(resolved, config.build(msgspec.to_builtins(resolved), dict(settings)))
+    changed = [change for change in changed if change != "training.precision=auto"]  # it was settled at the beginning
     if changed:
         raise PipelineError(
             f"A resumed run keeps its settings; other ones need a new folder. Received: {', '.join(changed)}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from seq2seq import config, corpus
+from seq2seq import config, corpus, precision
 from seq2seq.config import Config
 from seq2seq.pipeline import fitting, guiding, mixture, parent, vocabulary
 from seq2seq.pipeline.budget import Budget, rungs
@@ -23,7 +23,8 @@ Say = Callable[[str], None]
 def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budget: Budget | None = None) -> None:
     """Writes what a run begins with: its data, its tokenizers and, last, its resolved configuration.
 
-    With a budget, sizes and epochs that nobody asked for are those that end in time.
+    With a budget, sizes and epochs that nobody asked for are those that end in time. Which numbers it computes in is
+    settled here too, so that a run that goes on elsewhere goes on in the same.
     """
     settings = guiding.asked(files, settings)
     origin = parent.load(files.parent, settings) if files.parent else None
@@ -49,7 +50,8 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
         resolved = fitting.fit(run, candidates, budget, learn=learn, epochs=epochs, say=say)
     else:
         resolved = learn(candidates[0])
-    replace(run.config, config.dump(resolved).encode())
+    settled = {"training": {"precision": precision.settled(resolved.training.precision)}}
+    replace(run.config, config.dump(config.build(msgspec.to_builtins(resolved), settled)).encode())
 
 
 def _prepare(files: Files, run: Run, asked: Config) -> corpus.Report:

@@ -92,9 +92,11 @@ def train_with_teachers(
         say("a network that translates back")
         back = _trained(taught.back(), output / "back", taught.mirrored(), say)
         text = Text(output / "text", taught, say)
-        corpora = text.translated(_together(models, output / "ensemble", say), back)
+        ensemble = _together(models, output / "ensemble", say)
+        corpora = text.translated(ensemble, back)
         say("the student")
-        return _trained(taught.student(corpora), output, taught.studied(corpora), say, provenance)
+        origin = {"teachers": {"models": teachers, "digest": ensemble.digest, "pairs": len(taught.text(0))}}
+        return _trained(taught.student(corpora), output, taught.studied(corpora), say, origin | dict(provenance or {}))
 
 
 class Taught:
@@ -131,7 +133,7 @@ class Taught:
 
     def studied(self, corpora: Sequence[tuple[Path, Path]]) -> dict[str, Any]:
         """The settings of the student."""
-        pairs = sum(_count(source) for source, _ in corpora)
+        pairs = _distinct(corpora)
         settings = self._settings()
         for name in config.DROPOUTS:
             settings["model"][name] = round(DROPOUT * settings["model"][name], 3)
@@ -139,7 +141,7 @@ class Taught:
         tokenizer = settings["tokenizer"]
         tokenizer["vocabulary"] = max(tokenizer["vocabulary"], BARE + len(_characters(chain(*corpora))))
         training = settings["training"]
-        training["epochs"] = max(2, round(LONGER * training["epochs"] * _count(self._file("train", 0)) / pairs))
+        training["epochs"] = max(2, round(LONGER * training["epochs"] * len(self.text(0)) / pairs))
         training["moving_average"] = training["moving_average"] or MOVING_AVERAGE
         training["r_drop"] = 0.0
         return settings
@@ -263,9 +265,13 @@ def _characters(paths: Iterable[Path]) -> set[str]:
     return found
 
 
-def _count(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
+def _distinct(corpora: Iterable[tuple[Path, Path]]) -> int:
+    """How many pairs there are, each counted once, as cleaning will leave them."""
+    found: set[tuple[bytes, bytes]] = set()
+    for source, target in corpora:
+        with source.open("rb") as left, target.open("rb") as right:
+            found.update(zip(left, right, strict=True))
+    return len(found)
 
 
 def _tenths(total: int, say: Say) -> Callable[[int], None]:

@@ -100,7 +100,9 @@ def train(
     trainer = _trainer(run, resolved, model, judge, say=say, resample=resample, devices=devices, watch=watch)
 
     def shipped(**more: str) -> Bundle:
-        arrays, chosen = _best(trainer, judge, resolved)
+        arrays, chosen, bleu = _best(trainer, judge, resolved)
+        if origin and bleu < (first := origin["parent"]["bleu"]):
+            say(f"note: on the validation set the model that it went on from is better, BLEU {first:.1f} to {bleu:.1f}")
         facts = _facts(trainer, chosen) | {"pairs": len(pairs), **more, **origin, **(provenance or {})}
         return _ship(run, resolved, arrays, facts, watch=watch, say=say)
 
@@ -129,12 +131,15 @@ def _left_as_it_was(run: Run, resume: bool) -> Iterator[None]:
 
 def _describe(resolved: Config, model: Seq2Seq, pairs: Pairs, say: Say) -> None:
     sizes, training_ = resolved.model, resolved.training
+    numbers = model.dtype_policy.name
+    if model.compute_dtype == "bfloat16" and not precision.computes_bfloat16():
+        numbers += ", which this machine computes by way of float32"
     say(
         f"{len(pairs):,} pairs, {int(pairs.target.lengths.sum()):,} target pieces; "
         f"{model.count_params():,} parameters: "
         f"embedding {sizes.embedding}, units {sizes.units}, {sizes.encoder_layers} + {sizes.decoder_layers} layers, "
         f"{sizes.attention} attention; up to {training_.epochs} epochs of {training_.batch_tokens:,}-token batches, "
-        f"{model.dtype_policy.name}"
+        f"{numbers}"
     )
 
 
@@ -205,8 +210,9 @@ def _ship(
     return made
 
 
-def _best(trainer: Trainer, judge: Judge, resolved: Config) -> tuple[dict[str, np.ndarray], str]:
-    """The weights to ship, in float16, and a phrase that says which: the mean of the best epochs, or the best alone.
+def _best(trainer: Trainer, judge: Judge, resolved: Config) -> tuple[dict[str, np.ndarray], str, float]:
+    """The weights to ship, in float16, a phrase that says which, and their BLEU: the mean of the best epochs, or the
+    best alone.
 
     Rounded first, so that what is judged here, scored later and exported is the same.
     """
@@ -226,4 +232,4 @@ def _best(trainer: Trainer, judge: Judge, resolved: Config) -> tuple[dict[str, n
         checkpoint.assign(checkpoint.by_path(network.weights), arrays)
         scores[phrase] = judge(network)["bleu"]
     best = max(scores, key=lambda phrase: scores[phrase])
-    return rounded[best], best
+    return rounded[best], best, scores[best]
