@@ -234,7 +234,7 @@ def _refuse_standstill(config: TrainingConfig, pairs: Pairs, learned: Learned) -
     """Refuses a rate so low that the whole training hardly moves a weight: no step of Adam is longer than the rate."""
     if config.learning_rate >= learned.rate:
         return
-    steps = -(-len(batches.plan(pairs, config.batch_tokens)) // config.accumulate) * config.epochs
+    steps = config.steps(len(batches.plan(pairs, config.batch_tokens)))
     if config.learning_rate * steps < STANDSTILL * learned.rate * learned.steps:
         raise PreflightError(
             "training.learning_rate must let the training move its weights; raise it, or training.epochs. Received: "

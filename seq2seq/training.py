@@ -122,7 +122,7 @@ class Trainer:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         planned = len(self._plan(train, 0))
-        steps = -(-planned // self.config.accumulate) * self.config.epochs
+        steps = self.config.steps(planned)
         with self.devices.scope():
             self.optimizer = adam(self.config, steps)
             self.optimizer.build(self.model.trainable_variables)

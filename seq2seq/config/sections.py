@@ -109,6 +109,14 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 1
 
+    def steps(self, batches: int) -> int:
+        """Steps of all epochs, where each has so many batches; the last step of an epoch may have fewer of them.
+
+        >>> TrainingConfig(accumulate=2, epochs=10).steps(batches=5)
+        30
+        """
+        return -(-batches // self.accumulate) * self.epochs
+
 
 class SearchConfig(Section, frozen=True, kw_only=True):
     """Beam search, or sampling. Greedy is a beam of one."""

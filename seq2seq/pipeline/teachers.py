@@ -6,7 +6,6 @@ It owns the order and what each stage gets; every stage is another file's and go
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +132,13 @@ class Taught:
 
     def studied(self, corpora: Sequence[tuple[Path, Path]]) -> dict[str, Any]:
         """The settings of the student."""
-        pairs = _distinct(corpora)
+        pairs, characters = _read(corpora)
         settings = self._settings()
         for name in config.DROPOUTS:
             settings["model"][name] = round(DROPOUT * settings["model"][name], 3)
         # What is translated wrongly may hold characters that the text does not have.
         tokenizer = settings["tokenizer"]
-        tokenizer["vocabulary"] = max(tokenizer["vocabulary"], BARE + len(_characters(chain(*corpora))))
+        tokenizer["vocabulary"] = max(tokenizer["vocabulary"], BARE + len(characters))
         training = settings["training"]
         training["epochs"] = max(2, round(LONGER * training["epochs"] * len(self.text(0)) / pairs))
         training["moving_average"] = training["moving_average"] or MOVING_AVERAGE
@@ -256,22 +255,16 @@ def _check_number(path: Path, teachers: int) -> None:
         raise PipelineError(f"A resumed run keeps its teachers, --teachers {begun}. Received: --teachers {teachers}")
 
 
-def _characters(paths: Iterable[Path]) -> set[str]:
-    found: set[str] = set()
-    for path in paths:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                found.update(line)
-    return found
-
-
-def _distinct(corpora: Iterable[tuple[Path, Path]]) -> int:
-    """How many pairs there are, each counted once, as cleaning will leave them."""
-    found: set[tuple[bytes, bytes]] = set()
+def _read(corpora: Iterable[tuple[Path, Path]]) -> tuple[int, set[str]]:
+    """How many pairs there are, each counted once, as cleaning will leave them; and the characters in them."""
+    pairs: set[tuple[bytes, bytes]] = set()
+    characters: set[str] = set()
     for source, target in corpora:
         with source.open("rb") as left, target.open("rb") as right:
-            found.update(zip(left, right, strict=True))
-    return len(found)
+            for pair in zip(left, right, strict=True):
+                pairs.add(pair)
+                characters.update(*(side.decode() for side in pair))
+    return len(pairs), characters
 
 
 def _tenths(total: int, say: Say) -> Callable[[int], None]:
