@@ -47,10 +47,11 @@ def trained(monkeypatch) -> list:
     return calls
 
 
-def go(output: Path, *numbers: int, **rest) -> list[str]:
+def go(output: Path, *numbers: int, apart: dict | None = None, **rest) -> list[str]:
     said: list[str] = []
     arguments = {"settings": {"training": {"epochs": 2}}, "provenance": {}, "say": said.append, **rest}
-    seeds.train_seeds(Files(Path("a.en")), output, numbers, **arguments)
+    each = {number: (apart or {}).get(number, {}) for number in numbers}
+    seeds.train_seeds(Files(Path("a.en")), output, each, **arguments)
     return said
 
 
@@ -67,6 +68,19 @@ def test_the_first_prepares_and_the_others_share(trained, tmp_path):
     assert (
         said[-1] == "test, litert-int8, beam 5, 3 seeds: BLEU 32.0 ± 1.0 (31.0 to 33.0), chrF 50.0 ± 0.0 (50.0 to 50.0)"
     )
+
+
+def test_a_run_may_differ_in_more_than_its_seed_until_it_is_begun(trained, tmp_path):
+    apart = {2: {"training": {"sampling": 0.4}, "model": {"variational_dropout": False}}}
+    go(tmp_path / "x", 1, 2, 3, apart=apart)
+    made = [config.build(config.load(Run(tmp_path / "x" / f"seed-{seed}").config)) for seed in (1, 2, 3)]
+    assert [each.training.sampling for each in made] == [0.0, 0.4, 0.0]
+    assert [each.model.variational_dropout for each in made] == [True, False, True]
+    assert [(each.training.seed, each.training.epochs) for each in made] == [(1, 2), (2, 2), (3, 2)]
+    trained.clear()
+    go(tmp_path / "x", 1, 2, 3, 4, apart={3: apart[2], 4: apart[2]}, resume=True)
+    assert trained == [("seed-4", 4, True)]
+    assert config.load(Run(tmp_path / "x" / "seed-4").config)["training"]["sampling"] == 0.4
 
 
 def test_what_was_stopped_goes_on_and_what_is_finished_stays(trained, tmp_path):

@@ -52,14 +52,15 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     def train_seeds(files, output, seeds, *, settings, resume, **rest):
         calls.append(("teachers", list(seeds), resume))
-        run = Run(output / f"seed-{seeds[0]}")
+        told["apart"] = seeds
+        run = Run(output / f"seed-{(first := min(seeds))}")
         if not run.config.exists():
             run.data.mkdir(parents=True)
             for name in ("train", "valid", "test"):
                 (run.data / f"{name}.en").write_text("".join(f"{name} {line}\n" for line in LINES))
                 (run.data / f"{name}.de").write_text("".join(f"{name} Zeile {n}\n" for n in range(20)))
-            seeded = {**settings, **LANGUAGES, "training": {**settings["training"], "seed": seeds[0]}}
-            run.config.write_text(config.dump(config.build(seeded)))
+            own = {**LANGUAGES, "training": {"seed": first}}
+            run.config.write_text(config.dump(config.build(settings, seeds[first], own)))
         return [made(output / f"seed-{seed}" / "model") for seed in seeds]
 
     def train(files, folder, *, settings, provenance, resume, before, say):
@@ -123,7 +124,7 @@ class TestStages:
         held_out = staged.output / "teachers" / "seed-4" / "data" / "test.en"
         held_out.write_text("TRAIN Zeile 3 again: 2!\n")
         (staged.output / "text" / "drawn.en").unlink()
-        text = teachers.Text(staged.output / "text", teachers.Taught(Run(held_out.parents[1])), lambda _: None)
+        text = teachers.Text(staged.output / "text", teachers.Taught(Run(held_out.parents[1]), {}), lambda _: None)
         drawn = text.drawn(bundle.load(staged.output / "back" / "model")).read_text().splitlines()
         assert "train Zeile 3 again 1" in drawn and "train Zeile 3 again 2" not in drawn
 
@@ -154,9 +155,40 @@ class TestStages:
     def test_the_student_names_its_teachers_and_their_text(self, staged):
         staged.go(provenance={"data": "mine"})
         digest = bundle.load(staged.output / "ensemble").digest
-        assert staged.told == {
-            "back": None, "out": {"teachers": {"models": 2, "digest": digest, "pairs": 20}, "data": "mine"},
-        }  # fmt: skip
+        assert staged.told["back"] is None
+        assert staged.told["out"] == {"teachers": {"models": 2, "digest": digest, "pairs": 20}, "data": "mine"}
+
+    def test_teachers_are_disturbed_in_ways_of_their_own_and_the_others_as_usual(self, staged):
+        staged.go(3)
+        steps = {"variational_dropout": False}
+        assert staged.told["apart"] == {
+            4: {"model": steps, "training": {}},
+            5: {"model": steps, "training": {"sampling": 0.0}},
+            6: {"model": steps, "training": {}},
+        }
+        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), {})
+        assert taught.config.model.variational_dropout is False
+        assert [config.build(staged.calls[at][2]).model.variational_dropout for at in (1, 4)] == [True, True]
+
+    def test_what_is_asked_for_all_have(self, staged):
+        staged.settings["model"]["variational_dropout"] = False
+        staged.settings["training"]["sampling"] = 0.5
+        staged.go()
+        assert staged.told["apart"] == {4: {"model": {}, "training": {}}, 5: {"model": {}, "training": {}}}
+        for at in (1, 4):
+            asked = config.build(staged.calls[at][2])
+            assert (asked.model.variational_dropout, asked.training.sampling) == (False, 0.5)
+
+    def test_one_that_is_begun_keeps_what_it_began_with(self, staged):
+        staged.go()
+        for name in ("back", "."):
+            run = Run(staged.output / name)
+            run.config.write_text(config.dump(config.build(LANGUAGES, {"training": {"epochs": 7}})))
+            (run.model / "manifest.json").unlink()
+            (run.model / "a").unlink()
+        staged.calls.clear()
+        staged.go(resume=True)
+        assert [(name, settings) for name, _, settings in staged.calls[1:]] == [("back", {}), ("out", {})]
 
     def test_what_is_done_is_not_done_again(self, staged):
         staged.go()
@@ -221,7 +253,7 @@ class TestStages:
 
     def test_without_a_test_set_none_is_split_off(self, staged):
         staged.go()
-        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"))
+        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), {})
         for language in ("en", "de"):
             (taught.run.data / f"test.{language}").unlink()
         assert taught.back().test_source is None
@@ -283,7 +315,9 @@ def test_the_whole_at_a_tiny_size_stopped_and_resumed(tmp_path, capsys, monkeypa
     assert capsys.readouterr().out == f"{tmp_path / 'out' / 'model'}\n"
     made = bundle.load(tmp_path / "out")
     assert made.config.training.moving_average == 0.999
-    assert len({bundle.load(tmp_path / "out" / "teachers" / f"seed-{seed}").digest for seed in (1, 2)}) == 2
+    taught = [bundle.load(tmp_path / "out" / "teachers" / f"seed-{seed}") for seed in (1, 2)]
+    assert len({each.digest for each in taught}) == 2
+    assert [each.config.model.variational_dropout for each in (*taught, made)] == [False, False, True]
     assert bundle.load(tmp_path / "out" / "back").source_language == "de"
     assert len(bundle.load(tmp_path / "out" / "ensemble").members) == 2
     page = " ".join(made.read("README.md").decode().split())

@@ -124,7 +124,7 @@ def train(
     shared: dict[str, Any] = {"settings": settings, "provenance": card, "resume": resume, "before": before, "say": _say}
     models: Sequence[Any]
     if numbers:
-        models = pipeline.train_seeds(files, output, numbers, **shared)
+        models = pipeline.train_seeds(files, output, {number: {} for number in numbers}, **shared)
     elif teachers:
         models = [pipeline.train_with_teachers(files, output, teachers, **shared)]
     elif ray_workers:

@@ -25,7 +25,7 @@ from seq2seq.pipeline.train import train
 def train_seeds(
     files: Files,
     output: Path,
-    seeds: Sequence[int],
+    seeds: Mapping[int, Mapping[str, Any]],
     *,
     settings: Mapping[str, Any],
     provenance: Mapping[str, Any] | None = None,
@@ -39,6 +39,8 @@ def train_seeds(
     of the pairs, dropout.
 
     Arguments:
+        seeds: each with what else its run shall differ in, if it is not begun yet: settings that neither text nor
+            tokenizers depend on.
         files, settings, provenance, before, say: as for `train`.
         resume: go on with what is there; models that are finished stay.
 
@@ -47,13 +49,15 @@ def train_seeds(
         Interrupted: SIGINT or SIGTERM came; the message says how to go on.
     """
     check_folder(output, resume)
-    first = Run(output / f"seed-{seeds[0]}")
+    first = Run(output / f"seed-{next(iter(seeds))}")
     models = []
-    for seed in seeds:
+    for seed, apart in seeds.items():
         run = Run(output / f"seed-{seed}")
-        if not run.config.exists() and first.config.exists():
-            _share(first, run, seed)
-        own = {**settings, "training": {**settings.get("training", {}), "seed": seed}}
+        begun = run.config.exists()
+        difference = _with({} if begun else apart, {"training": {"seed": seed}})
+        if not begun and first.config.exists():
+            _share(first, run, difference)
+        own = _with(settings, difference)
         if run.finished:
             check_settings(run.resolved, own)
             models.append(bundle.load(run.model))
@@ -89,10 +93,15 @@ def _spread(values: Sequence[float]) -> str:
     return f"{mean:.1f} ± {deviation:.1f} ({min(values):.1f} to {max(values):.1f})"
 
 
-def _share(first: Run, run: Run, seed: int) -> None:
+def _with(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with sections of which some say more."""
+    return {**settings, **{section: {**settings.get(section, {}), **values} for section, values in more.items()}}
+
+
+def _share(first: Run, run: Run, difference: dict[str, Any]) -> None:
     """What a run begins with, from another one; the configuration last, so that it is there when all is."""
     shutil.copytree(first.data, run.data, dirs_exist_ok=True)
     for path in (*first.folder.glob("tokenizer*.model"), *first.folder.glob(first.parent.name)):
         shutil.copyfile(path, run.folder / path.name)
-    resolved = config.build(msgspec.to_builtins(first.resolved), {"training": {"seed": seed}})
+    resolved = config.build(msgspec.to_builtins(first.resolved), difference)
     replace(run.config, config.dump(resolved).encode())

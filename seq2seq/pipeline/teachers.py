@@ -5,7 +5,7 @@ It owns the order and what each stage gets; every stage is another file's and go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from seq2seq.config import SearchConfig
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, parts_of, replace, stopped
 from seq2seq.pipeline.seeds import train_seeds
+from seq2seq.pipeline.taught import Taught, noise
 from seq2seq.pipeline.train import train
-from seq2seq.tokenizer import BARE
 from seq2seq.translator import Translator
 
 DRAWS, MOST = 4, 400_000
@@ -26,11 +26,6 @@ DRAWS, MOST = 4, 400_000
 DRAWN = {"temperature": 1.0, "top_k": 10, "n_best": 1, "diversity": 0.0}
 """How: freely, but not from what label smoothing leaves to every piece of the vocabulary."""
 N_BEST = 5
-LONGER = 1.5
-"""The student sees so many times as many pairs as a teacher."""
-DROPOUT = 2 / 3
-"""Its share of the teachers' dropout: it has more text, and no lines to learn by heart."""
-MOVING_AVERAGE = 0.999
 
 Say = Callable[[str], None]
 
@@ -48,7 +43,8 @@ def train_with_teachers(
 ) -> Bundle:
     """Trains a translator on what an ensemble says, about the text and about text that is drawn for it.
 
-    1. Networks that differ in their seed, in `output/teachers`, and one that translates back, in `output/back`.
+    1. Networks that differ in their seed and their `noise`, in `output/teachers`, and one that translates back, in
+       `output/back`.
     2. For every target line some new sources are drawn from the one that translates back. Those that are held out are
        not among them.
     3. The ensemble translates sources old and new. Of its five best the old ones get that which is nearest to the text,
@@ -61,7 +57,7 @@ def train_with_teachers(
 
     Arguments:
         teachers: how many.
-        files, settings, provenance, before, say: as for `train`; the settings are the teachers'.
+        files, settings, provenance, before, say: as for `train`; the settings are those of all, but for their noise.
         resume: go on where it was stopped, whatever stopped it.
 
     Raises:
@@ -77,17 +73,16 @@ def train_with_teachers(
     _check_number(output / "ensemble", teachers)
     with parts_of(output):
         seed = config.build(dict(settings)).training.seed
-        training = {name: value for name, value in settings.get("training", {}).items() if name != "seed"}
         models = train_seeds(
             files,
             output / "teachers",
-            range(seed, seed + teachers),
-            settings={**settings, "training": training},
+            {seed + number: noise(number, settings) for number in range(teachers)},
+            settings=settings,
             resume=(output / "teachers").exists(),
             before=before,
             say=say,
         )
-        taught = Taught(Run(output / "teachers" / f"seed-{seed}"))
+        taught = Taught(Run(output / "teachers" / f"seed-{seed}"), settings)
         say("a network that translates back")
         back = _trained(taught.back(), output / "back", taught.mirrored(), say)
         text = Text(output / "text", taught, say)
@@ -96,72 +91,6 @@ def train_with_teachers(
         say("the student")
         origin = {"teachers": {"models": teachers, "digest": ensemble.digest, "pairs": len(taught.text(0))}}
         return _trained(taught.student(corpora), output, taught.studied(corpora), say, origin | dict(provenance or {}))
-
-
-class Taught:
-    """What the teachers were trained on, and what follows from it for others."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.config = run.resolved
-        self.languages = self.config.source_language, self.config.target_language
-
-    def text(self, side: int) -> list[str]:
-        """The training text in the source language, 0, or the target language, 1."""
-        return self.run.text("train", self.languages[side])
-
-    def held_out(self) -> set[str]:
-        """The sources of the validation and test sets, folded."""
-        language = self.languages[0]
-        sets = (self.run.text(name, language) for name in ("valid", "test") if self._file(name, 0).exists())
-        return {line for lines in sets for line in corpus.fold_all(lines)}
-
-    def back(self) -> Files:
-        """The text the other way round."""
-        return self._files(self._file("train", 1), self._file("train", 0), sides=(1, 0))
-
-    def mirrored(self) -> dict[str, Any]:
-        """The settings of the network that translates back."""
-        settings = self._settings()
-        settings["source_language"], settings["target_language"] = self.languages[::-1]
-        return settings
-
-    def student(self, corpora: Sequence[tuple[Path, Path]]) -> Files:
-        """What the student reads and is judged on."""
-        return self._files(*corpora[0], sides=(0, 1), more=tuple(corpora[1:]))
-
-    def studied(self, corpora: Sequence[tuple[Path, Path]]) -> dict[str, Any]:
-        """The settings of the student."""
-        pairs, characters = _read(corpora)
-        settings = self._settings()
-        for name in config.DROPOUTS:
-            settings["model"][name] = round(DROPOUT * settings["model"][name], 3)
-        # What is translated wrongly may hold characters that the text does not have.
-        tokenizer = settings["tokenizer"]
-        tokenizer["vocabulary"] = max(tokenizer["vocabulary"], BARE + len(characters))
-        training = settings["training"]
-        training["epochs"] = max(2, round(LONGER * training["epochs"] * len(self.text(0)) / pairs))
-        training["moving_average"] = training["moving_average"] or MOVING_AVERAGE
-        training["r_drop"] = 0.0
-        return settings
-
-    def _settings(self) -> dict[str, Any]:
-        settings = msgspec.to_builtins(self.config)
-        held_out = {name: settings["corpus"][name] * self._file(name, 0).exists() for name in ("valid", "test")}
-        settings["corpus"] |= {"weights": (), **held_out}
-        settings["training"]["guided_attention"] = 0.0
-        return settings
-
-    def _files(
-        self, source: Path, target: Path, *, sides: tuple[int, int], more: tuple[tuple[Path, Path], ...] = ()
-    ) -> Files:
-        """Text to train on, with the held-out sets."""
-        held_out = [self._file(name, side) for name in ("valid", "test") for side in sides]
-        valid_source, valid_target, test_source, test_target = (path if path.exists() else None for path in held_out)
-        return Files(source, target, valid_source, valid_target, test_source, test_target, more=more)
-
-    def _file(self, name: str, side: int) -> Path:
-        return self.run.data / f"{name}.{self.languages[side]}"
 
 
 class Text:
@@ -238,6 +167,8 @@ def _trained(
     run = Run(folder)
     if run.finished:
         return bundle.load(run.model)
+    if run.config.exists():
+        settings = {}  # it keeps those that it began with
     folder.mkdir(parents=True, exist_ok=True)
     made = train(
         files, folder, settings=settings, provenance=provenance, resume=True, before=Before(preflight=False), say=say
@@ -253,18 +184,6 @@ def _check_number(path: Path, teachers: int) -> None:
     """Refuses to go on with more or fewer teachers than those whose text the student reads."""
     if (path / bundle.MANIFEST).exists() and (begun := len(bundle.load(path, verify=False).members)) != teachers:
         raise PipelineError(f"A resumed run keeps its teachers, --teachers {begun}. Received: --teachers {teachers}")
-
-
-def _read(corpora: Iterable[tuple[Path, Path]]) -> tuple[int, set[str]]:
-    """How many pairs there are, each counted once, as cleaning will leave them; and the characters in them."""
-    pairs: set[tuple[bytes, bytes]] = set()
-    characters: set[str] = set()
-    for source, target in corpora:
-        with source.open("rb") as left, target.open("rb") as right:
-            for pair in zip(left, right, strict=True):
-                pairs.add(pair)
-                characters.update(*(side.decode() for side in pair))
-    return len(pairs), characters
 
 
 def _tenths(total: int, say: Say) -> Callable[[int], None]:
