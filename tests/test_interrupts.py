@@ -88,7 +88,14 @@ def echo(word):
     try:
         raise SystemError(word)
     except SystemError as error:
-        sys.excepthook(SystemError, error, None)  # as PyErr_Print of C does
+        {way}
+
+class Broken:
+    def __init__(self, error):
+        self.error = error
+
+    def __del__(self):
+        raise self.error
 
 import sys
 with insisting():
@@ -104,8 +111,11 @@ print("ended")
 """
 
 
-def test_what_c_prints_and_forgets_after_a_signal_is_not_shown() -> None:
-    said, errors = ran(HEAD.format(number=15) + ECHO)
+@pytest.mark.parametrize(
+    "way", ["sys.excepthook(SystemError, error, None)", "Broken(error)"], ids=["PyErr_Print", "PyErr_WriteUnraisable"]
+)
+def test_what_c_prints_and_forgets_after_a_signal_is_not_shown(way: str) -> None:
+    said, errors = ran(HEAD.format(number=15) + ECHO.format(way=way))
     assert said == "ended\n"
     assert errors.endswith("SystemError: before\n") and "after" not in errors
 

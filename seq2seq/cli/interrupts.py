@@ -36,7 +36,7 @@ def insisting() -> Iterator[None]:
     shown, printed = sys.unraisablehook, sys.excepthook
 
     def show(dropped: sys.UnraisableHookArgs) -> None:
-        if not isinstance(dropped.exc_value, KeyboardInterrupt):  # it comes again
+        if not _came:  # the interrupt, which comes again, or what C code made of it
             shown(dropped)
 
     def print_(*error: Any) -> None:
