@@ -124,7 +124,9 @@ class TestStages:
         held_out = staged.output / "teachers" / "seed-4" / "data" / "test.en"
         held_out.write_text("TRAIN Zeile 3 again: 2!\n")
         (staged.output / "text" / "drawn.en").unlink()
-        text = teachers.Text(staged.output / "text", teachers.Taught(Run(held_out.parents[1]), {}), lambda _: None)
+        text = teachers.Text(
+            staged.output / "text", teachers.Taught(Run(held_out.parents[1]), config.build()), lambda _: None
+        )
         drawn = text.drawn(bundle.load(staged.output / "back" / "model")).read_text().splitlines()
         assert "train Zeile 3 again 1" in drawn and "train Zeile 3 again 2" not in drawn
 
@@ -166,7 +168,7 @@ class TestStages:
             5: {"model": steps, "training": {"sampling": 0.0}},
             6: {"model": steps, "training": {}},
         }
-        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), {})
+        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), config.build())
         assert taught.config.model.variational_dropout is False
         assert [config.build(staged.calls[at][2]).model.variational_dropout for at in (1, 4)] == [True, True]
 
@@ -253,7 +255,7 @@ class TestStages:
 
     def test_without_a_test_set_none_is_split_off(self, staged):
         staged.go()
-        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), {})
+        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), config.build())
         for language in ("en", "de"):
             (taught.run.data / f"test.{language}").unlink()
         assert taught.back().test_source is None

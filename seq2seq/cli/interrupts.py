@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 AGAIN = 1.0
@@ -35,22 +35,24 @@ def insisting() -> Iterator[None]:
         return
     shown, printed = sys.unraisablehook, sys.excepthook
 
-    def show(dropped: sys.UnraisableHookArgs) -> None:
-        if not _came:  # the interrupt, which comes again, or what C code made of it
-            shown(dropped)
-
-    def print_(*error: Any) -> None:
-        if not _came:  # what C code prints and forgets after a signal, however late, is its echo
-            printed(*error)
-
     signal.signal(signal.SIGALRM, _insist)
-    sys.unraisablehook, sys.excepthook = show, print_
+    sys.unraisablehook, sys.excepthook = _quieted(shown), _quieted(printed)
     try:
         yield
     finally:
         sys.unraisablehook, sys.excepthook = shown, printed
         signal.signal(signal.SIGALRM, signal.SIG_IGN)  # not what it was: a signal from now on still sets the clock
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _quieted(show: Callable[..., Any]) -> Callable[..., None]:
+    """Shows errors until a signal came: what is dropped after it, or printed by C code, however late, is its echo."""
+
+    def told(*error: Any) -> None:
+        if not _came:
+            show(*error)
+
+    return told
 
 
 def _interrupt(*_: object) -> None:

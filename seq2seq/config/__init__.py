@@ -4,7 +4,7 @@ It reads and writes YAML; it does not know what any setting is used for beyond t
 """
 
 from seq2seq.config.defaults import defaults, fine_tuning
-from seq2seq.config.reading import ConfigError, assignments, build, changes, dump, load
+from seq2seq.config.reading import ConfigError, assignments, build, changes, dump, load, merge
 from seq2seq.config.sections import (
     DROPOUTS,
     Config,
@@ -33,4 +33,5 @@ __all__ = [
     "dump",
     "fine_tuning",
     "load",
+    "merge",
 ]

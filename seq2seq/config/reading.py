@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -76,9 +76,7 @@ def build(*layers: dict[str, Any]) -> Config:
     Raises:
         ConfigError: a key is unknown or a value outside its range; the message names the nearest valid key.
     """
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        _merge(merged, layer)
+    merged = merge(*layers)
     _refuse_unknown(merged, Config)
     try:
         made = msgspec.convert(merged, Config)
@@ -86,6 +84,14 @@ def build(*layers: dict[str, Any]) -> Config:
         raise _refusal(str(error), merged) from None
     _refuse_infinite(_flat(msgspec.to_builtins(made)))
     return made
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries as one for `build`, later ones over earlier ones; they stay as they are."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        _merge(merged, layer)
+    return merged
 
 
 def load(path: str | Path) -> dict[str, Any]:
@@ -165,7 +171,7 @@ def _line(text: str, name: str) -> int:
     return line
 
 
-def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
     for key, value in other.items():
         if isinstance(value, dict) and isinstance(into.get(key), dict):
             _merge(into[key], value)

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seq2seq import corpus, guidance
+from seq2seq import config, corpus, guidance
 from seq2seq.batches import Pairs
 from seq2seq.config import Config
 from seq2seq.pipeline.run import Files, PipelineError, Run
@@ -36,7 +36,7 @@ def asked(files: Files, settings: Mapping[str, Any]) -> dict[str, Any]:
             "training.guided_attention needs the word alignments of the corpus; give --alignment. "
             f"Received: {training['guided_attention']} without"
         )
-    return {**settings, "training": {"guided_attention": USUAL, **training}} if given else dict(settings)
+    return config.merge({"training": {"guided_attention": USUAL}} if given else {}, settings)
 
 
 def guided(

@@ -36,7 +36,7 @@ def train_seeds(
     """Trains `output/seed-N` for every seed N, one after the other, and says mean and spread of their scores.
 
     All have the data, the split and the tokenizers of the first, so what differs is chance alone: first weights, order
-    of the pairs, dropout.
+    of the pairs, dropout; and what is said of single ones.
 
     Arguments:
         seeds: each with what else its run shall differ in, if it is not begun yet: settings that neither text nor
@@ -54,10 +54,10 @@ def train_seeds(
     for seed, apart in seeds.items():
         run = Run(output / f"seed-{seed}")
         begun = run.config.exists()
-        difference = _with({} if begun else apart, {"training": {"seed": seed}})
+        difference = config.merge({} if begun else apart, {"training": {"seed": seed}})
         if not begun and first.config.exists():
             _share(first, run, difference)
-        own = _with(settings, difference)
+        own = config.merge(settings, difference)
         if run.finished:
             check_settings(run.resolved, own)
             models.append(bundle.load(run.model))
@@ -91,11 +91,6 @@ def spread(scores: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
 def _spread(values: Sequence[float]) -> str:
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
     return f"{mean:.1f} ± {deviation:.1f} ({min(values):.1f} to {max(values):.1f})"
-
-
-def _with(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with sections of which some say more."""
-    return {**settings, **{section: {**settings.get(section, {}), **values} for section, values in more.items()}}
 
 
 def _share(first: Run, run: Run, difference: dict[str, Any]) -> None:

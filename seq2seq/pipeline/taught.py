@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from seq2seq import config, corpus
+from seq2seq.config import Config
 from seq2seq.pipeline.run import Files, Run
 from seq2seq.tokenizer import BARE
 
@@ -42,13 +43,13 @@ class Taught:
 
     Arguments:
         run: that of the first teacher.
-        asked: the settings that were given; the others keep to them where it differs.
+        asked: the settings that were given, over the defaults; the others keep to them where it differs.
     """
 
-    def __init__(self, run: Run, asked: Mapping[str, Any]) -> None:
+    def __init__(self, run: Run, asked: Config) -> None:
         self.run = run
         self.config = run.resolved
-        self.asked = config.build(dict(asked))
+        self.asked = asked
         self.languages = self.config.source_language, self.config.target_language
 
     def text(self, side: int) -> list[str]:

@@ -6,6 +6,7 @@ It owns the order and what each stage gets; every stage is another file's and go
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ def train_with_teachers(
     check_kind(output, "--teachers")
     _check_number(output / "ensemble", teachers)
     with parts_of(output):
-        seed = config.build(dict(settings)).training.seed
+        asked = config.build(dict(settings))
+        seed = asked.training.seed
         models = train_seeds(
             files,
             output / "teachers",
@@ -82,15 +84,16 @@ def train_with_teachers(
             before=before,
             say=say,
         )
-        taught = Taught(Run(output / "teachers" / f"seed-{seed}"), settings)
+        taught = Taught(Run(output / "teachers" / f"seed-{seed}"), asked)
         say("a network that translates back")
-        back = _trained(taught.back(), output / "back", taught.mirrored(), say)
+        back = _trained(taught.back(), output / "back", taught.mirrored, say)
         text = Text(output / "text", taught, say)
         ensemble = _together(models, output / "ensemble", say)
         corpora = text.translated(ensemble, back)
         say("the student")
         origin = {"teachers": {"models": teachers, "digest": ensemble.digest, "pairs": len(taught.text(0))}}
-        return _trained(taught.student(corpora), output, taught.studied(corpora), say, origin | dict(provenance or {}))
+        studied = partial(taught.studied, corpora)
+        return _trained(taught.student(corpora), output, studied, say, origin | dict(provenance or {}))
 
 
 class Text:
@@ -161,18 +164,19 @@ class Text:
 
 
 def _trained(
-    files: Files, folder: Path, settings: Mapping[str, Any], say: Say, provenance: Mapping[str, Any] | None = None
+    files: Files,
+    folder: Path,
+    settings: Callable[[], Mapping[str, Any]],
+    say: Say,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Bundle:
-    """A run that is begun, goes on or is finished already."""
+    """A run that is begun, with `settings`, or goes on with those that it began with, or is finished already."""
     run = Run(folder)
     if run.finished:
         return bundle.load(run.model)
-    if run.config.exists():
-        settings = {}  # it keeps those that it began with
     folder.mkdir(parents=True, exist_ok=True)
-    made = train(
-        files, folder, settings=settings, provenance=provenance, resume=True, before=Before(preflight=False), say=say
-    )
+    own, before = {} if run.config.exists() else settings(), Before(preflight=False)
+    made = train(files, folder, settings=own, provenance=provenance, resume=True, before=before, say=say)
     return made or bundle.load(run.model)
 
 
