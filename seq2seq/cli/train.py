@@ -193,9 +193,7 @@ def _settings(path: Path | None, assign: list[str]) -> dict[str, Any]:
     """What the file says, and over it what the flags say; a value out of range is refused before anything is read."""
     from seq2seq import config
 
-    merged = config.load(path) if path else {}
-    for name, value in config.assignments(assign).items():
-        merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
+    merged = config.merge(config.load(path) if path else {}, config.assignments(assign))
     config.build(merged)
     return merged
 
