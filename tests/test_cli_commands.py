@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from seq2seq import bundle
+from seq2seq import bundle, distribution  # noqa: F401 - it imports TensorFlow, which talks when it is first imported
 from seq2seq.cli import shell
 from seq2seq.config import Config
 
