@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -504,6 +504,22 @@ class TestDocuments:
         *shares, last = map(json.loads, done.text.splitlines())
         assert [each["share"] for each in shares] == sorted(each["share"] for each in shares) and len(shares) >= 3
         assert (last["name"], last["texts"], base64.b64decode(last["content"])) == ("a.de.txt", 600, b"Sie\n" * 600)
+
+    def test_the_first_texts_are_told_though_the_lines_are_asked_for_late(
+        self, place: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        on_time = dropped._lines
+
+        async def late(*given: Any) -> AsyncIterator[str]:
+            await asyncio.wait([given[-1]])  # all is translated before anybody listens
+            async for line in on_time(*given):
+                yield line
+
+        monkeypatch.setattr(dropped, "_lines", late)
+        self.test_lines_tell_how_far_it_is(place)
+
+    def test_what_is_wrong_with_a_file_is_told_in_a_line(self, place: SimpleNamespace) -> None:
+        lines = {"accept": "application/x-ndjson"}
         done = place.client.post("/v1/documents", params={"name": "a.json"}, content=b"{\n", headers=lines)
         assert json.loads(done.text)["error"]["message"].startswith(
             "A JSON file must be well formed. Received: the file, line 2"

@@ -61,11 +61,15 @@ class Files:
             raise Busy(f"{MAX_AT_ONCE} files are under way already; please try again in a moment.")
         suffix = documents.check(plain_name(name), columns=settings.get("columns") or ())
         work = _Work(desk, suffix, content, settings, self._closed)
+        shares: asyncio.Queue[float | None] = asyncio.Queue()
+        if lines:  # before the work begins: what it tells from its first text on is heard
+            loop = asyncio.get_running_loop()
+            work.progress = lambda share: loop.call_soon_threadsafe(shares.put_nowait, share)
         self._working += 1
         doing = asyncio.ensure_future(desk.do(work))
         doing.add_done_callback(self._ended)
         if lines:
-            return StreamingResponse(_lines(work, name, doing), media_type=LINES)
+            return StreamingResponse(_lines(work, shares, name, doing), media_type=LINES)
         try:
             done, report = await doing
         finally:
@@ -137,10 +141,9 @@ class _Work:
             raise Stopped("The file was given up, for the server is stopping.")
 
 
-async def _lines(work: _Work, name: str, doing: asyncio.Future[tuple[bytes, Report]]) -> AsyncIterator[str]:
-    shares: asyncio.Queue[float | None] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    work.progress = lambda share: loop.call_soon_threadsafe(shares.put_nowait, share)
+async def _lines(
+    work: _Work, shares: asyncio.Queue[float | None], name: str, doing: asyncio.Future[tuple[bytes, Report]]
+) -> AsyncIterator[str]:
     doing.add_done_callback(lambda _: shares.put_nowait(None))
     try:
         while (share := await shares.get()) is not None:
