@@ -124,8 +124,10 @@ def choose(pairs: Pairs, seed: int, count: int = PAIRS) -> Pairs:
     Raises:
         PreflightError: there are not even two.
     """
-    if not len(pairs):
-        raise PreflightError("There must be pairs to train on; look at training.max_tokens. Received: none")
+    if len(pairs) < 2:
+        raise PreflightError(
+            f"There must be two pairs to train on; look at training.max_tokens. Received: {len(pairs)}"
+        )
     longest = np.maximum(pairs.source.lengths, pairs.target.lengths)
     order = np.random.default_rng(seed).permutation(len(pairs))
     seen: tuple[set[bytes], set[bytes]] = (set(), set())

@@ -174,6 +174,7 @@ def test_text_of_which_nothing_is_short_enough_is_one_sentence(tmp_path, capsys,
     assert run(["train", *text, *output, *assigned("training.max_tokens=4")]) == 1
     said = capsys.readouterr().err
     assert "There must be pairs to train on; look at training.max_tokens. Received: none" in said
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
@@ -251,6 +252,17 @@ def test_sentences_longer_than_a_source_may_be_do_not_stop_validation(tmp_path):
     assert judge._texts == ["one"] and len(judge._sources) == 1
 
 
+def test_a_validation_set_of_nothing_else_is_one_sentence(tmp_path):
+    chosen = pipeline.Run(tmp_path)
+    chosen.data.mkdir()
+    for side in ("en", "de"):
+        (chosen.data / f"valid.{side}").write_text("7 " * 300)
+    settings = config.build({"source_language": "en", "target_language": "de"})
+    long = batches.Side.of(np.full(301, 9, np.int32), [301])
+    with pytest.raises(pipeline.PipelineError, match=r"a source of at most 256 pieces\. Received: 1, all longer$"):
+        Judge(chosen, settings, None, batches.Pairs(long, long))
+
+
 def test_validation_looks_at_sentences_from_all_over_the_set(tmp_path):
     chosen = pipeline.Run(tmp_path)
     chosen.data.mkdir()
@@ -281,6 +293,14 @@ def test_a_vocabulary_nobody_asked_for_gives_way(tmp_path):
     with pytest.raises(TokenizerError, match="supports a vocabulary of at most"):
         start(files, pipeline.Run(tmp_path / "other"), {"tokenizer": {"vocabulary": 9000}}, said.append)
     assert not (tmp_path / "other" / "config.yaml").exists()
+
+
+def test_text_of_two_letters_has_a_vocabulary_too(tmp_path):
+    lines = [" ".join(f"{number:b}".replace("0", "a").replace("1", "b")) for number in range(20, 220)]
+    (tmp_path / "a.en").write_text("\n".join(lines) + "\n")
+    (tmp_path / "a.de").write_text("\n".join(line[::-1] for line in lines) + "\n")
+    start(pipeline.Files(tmp_path / "a.en", tmp_path / "a.de"), pipeline.Run(tmp_path / "run"), {}, lambda line: None)
+    assert config.build(config.load(tmp_path / "run" / "config.yaml")).tokenizer.vocabulary < 270
 
 
 def test_of_two_vocabularies_the_smaller_one_gives_way(tmp_path):

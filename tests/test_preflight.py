@@ -79,9 +79,10 @@ def test_short_pairs_are_taken_where_there_are_enough():
     assert chosen.source.lengths.tolist() == [4] * 6
 
 
-def test_no_pairs_is_one_sentence():
-    with pytest.raises(PreflightError, match=r"There must be pairs .* training.max_tokens. Received: none"):
-        preflight.choose(corpus(3).keep(np.zeros(3, bool)), 1)
+@pytest.mark.parametrize("count", [0, 1])
+def test_less_than_two_pairs_is_one_sentence(count):
+    with pytest.raises(PreflightError, match=rf"There must be two pairs .* training\.max_tokens\. Received: {count}$"):
+        preflight.choose(corpus(3).keep(np.arange(3) < count), 1)
 
 
 def test_one_target_for_all_sources_is_refused():

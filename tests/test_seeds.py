@@ -83,6 +83,23 @@ def test_a_run_may_differ_in_more_than_its_seed_until_it_is_begun(trained, tmp_p
     assert config.load(Run(tmp_path / "x" / "seed-4").config)["training"]["sampling"] == 0.4
 
 
+def test_a_seed_that_comes_later_shares_with_those_that_are_there(trained, tmp_path):
+    go(tmp_path / "x", 1, 2)
+    trained.clear()
+    go(tmp_path / "x", 3, 4, resume=True)
+    assert trained == [("seed-3", 3, True), ("seed-4", 4, True)]
+    assert (Run(tmp_path / "x" / "seed-3").data / "train.en").read_text() == "made by the first\n"
+
+
+def test_a_full_disk_is_one_sentence(trained, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(seeds.shutil, "copyfile", full)
+    with pytest.raises(pipeline.PipelineError, match=r"^A run folder must be writable and have room\. .* \(No space"):
+        go(tmp_path / "x", 1, 2)
+
+
 def test_what_was_stopped_goes_on_and_what_is_finished_stays(trained, tmp_path):
     go(tmp_path / "x", 1)
     with pytest.raises(pipeline.Interrupted):

@@ -181,6 +181,20 @@ class TestStages:
             asked = config.build(staged.calls[at][2])
             assert (asked.model.variational_dropout, asked.training.sampling) == (False, 0.5)
 
+    def test_what_was_asked_for_need_not_be_asked_for_again(self, staged):
+        staged.settings["model"]["variational_dropout"] = False
+        staged.go()
+        for each in (staged.output / "config.yaml", staged.output / "model" / "manifest.json"):
+            each.unlink(missing_ok=True)
+        (staged.output / "model" / "a").unlink()
+        del staged.settings["model"], staged.settings["training"]
+        staged.calls.clear()
+        staged.go(resume=True)
+        assert [name for name, *_ in staged.calls] == ["teachers", "out"]
+        assert staged.calls[0][1] == [4, 5]
+        student = config.build(staged.calls[1][2])
+        assert (student.model.variational_dropout, student.training.seed) == (False, 4)
+
     def test_one_that_is_begun_keeps_what_it_began_with(self, staged):
         staged.go()
         for name in ("back", "."):

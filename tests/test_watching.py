@@ -88,6 +88,14 @@ def test_the_card_is_of_the_first_engine_and_its_widest_beam(run, model):
     assert "finished: 1 of" in page(run) and "Report card" in page(run)
 
 
+def test_a_run_that_went_astray_says_so_in_its_folder(run, model):
+    watched, told = watch(run, model, [ENTRY]), []
+    watched.finish(told.append, "The loss must stay finite; lower training.learning_rate")
+    (line,) = (run.folder / "training.log").read_text(encoding="utf-8").splitlines()
+    assert line == "The loss must stay finite; lower training.learning_rate" and line not in told
+    assert "went astray: 1 of at most" in page(run) and line in page(run) and "finished" not in page(run)
+
+
 def test_the_log_says_rate_and_learning_rate(tmp_path):
     said = []
     progress.Story(said.append, tmp_path / "log", list, list).on_epoch_end(0, ENTRY)
@@ -122,6 +130,13 @@ def test_pairs_that_are_left_out_stand_in_the_page(run, model):
 def test_a_picture_has_colours_and_takes_any_piece():
     drawn = picture(look())
     assert drawn.dtype == np.uint8 and drawn.shape[2] == 3 and drawn.min() < 100
+
+
+def test_of_a_long_sentence_the_beginning_is_drawn():
+    attention = np.full((522, 256), 0.5)
+    source, target = (("x",) * count for count in reversed(attention.shape))
+    short = progress.Look(source[:60], target[:60], attention[:60, :60], {})
+    assert picture(progress.Look(source, target, attention, {})).shape == picture(short).shape
 
 
 def test_tensorboard_gets_scores_attention_and_gates(tmp_path):

@@ -38,7 +38,7 @@ class TokenizerConfig(Section, frozen=True, kw_only=True):
     """SentencePiece. Byte fallback is always on, so nothing is ever lost to the unknown piece."""
 
     kind: Literal["unigram", "bpe"] = "unigram"
-    vocabulary: Annotated[int, Meta(ge=270, le=64000)] = 8000
+    vocabulary: Annotated[int, Meta(ge=261, le=64000)] = 8000
     """Pieces, the four specials and the 256 bytes included."""
     joint: bool = True
     """One vocabulary for both languages (needed to tie the three embedding tables)."""

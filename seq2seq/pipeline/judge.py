@@ -15,7 +15,7 @@ from seq2seq.config import Config, SearchConfig
 from seq2seq.engine import batching
 from seq2seq.explanation import CELL, DIRECTIONS
 from seq2seq.model import Seq2Seq
-from seq2seq.pipeline.run import Run
+from seq2seq.pipeline.run import PipelineError, Run
 from seq2seq.progress import Look
 from seq2seq.tokenizer import EOS, Tokenizer
 from seq2seq.training import TrainingError
@@ -34,16 +34,30 @@ class Judge:
     Arguments:
         target: the tokenizer of the target.
         source: that of the source, which only `looks` needs.
+        most: how many sentences it asks for.
 
     Raises:
+        PipelineError: all its sources are too long to be translated.
         TrainingError: the model has become one whose scores are no numbers.
     """
 
     def __init__(
-        self, run: Run, resolved: Config, target: Tokenizer, valid: Pairs, *, source: Tokenizer | None = None
+        self,
+        run: Run,
+        resolved: Config,
+        target: Tokenizer,
+        valid: Pairs,
+        *,
+        source: Tokenizer | None = None,
+        most: int = VALIDATED,
     ) -> None:
         fitting = valid.source.lengths <= batching.MAX_SOURCE + 1  # a translator would split the others
-        rows = _spread(fitting.nonzero()[0], VALIDATED)
+        rows = _spread(fitting.nonzero()[0], most)
+        if not len(rows):
+            raise PipelineError(
+                f"A validation set must have a source of at most {batching.MAX_SOURCE} pieces. "
+                f"Received: {len(valid)}, all longer"
+            )
         texts, references = run.pair("valid", resolved)
         self._sources = [valid.source[row][:-1].tolist() for row in rows]
         self._texts, self._references = [texts[row] for row in rows], [references[row] for row in rows]

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
 from seq2seq import allocation, batches, optimizer
 from seq2seq.batches import Pairs
@@ -64,7 +63,7 @@ def measure(run: Run, resolved: Config, *, clock: Clock = time.perf_counter) -> 
         keras.utils.set_random_seed(resolved.training.seed)
         model = material.network(resolved, sides)
         steps = pace(model, pairs, resolved, clock=clock)
-        judge = Judge(run, resolved, sides[1], valid.keep(np.arange(len(valid)) < SENTENCES))
+        judge = Judge(run, resolved, sides[1], valid, most=SENTENCES)
         judge(model)
         begun = clock()
         judge(model)

@@ -22,6 +22,10 @@ ASTRAY = "astray"
 """What the provenance of a model has, with the reason, whose training did not come to its end."""
 
 
+ROOM = "A run folder must be writable and have room"
+"""What is said where it is not."""
+
+
 class PipelineError(ValueError):
     """A run cannot start or go on."""
 
@@ -236,6 +240,4 @@ def replace(path: Path, content: bytes) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise PipelineError(
-            f"A run folder must be writable and have room. Received: {path} ({error.strerror})"
-        ) from None
+        raise PipelineError(f"{ROOM}. Received: {path} ({error.strerror})") from None

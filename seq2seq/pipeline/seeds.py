@@ -18,7 +18,7 @@ import msgspec
 from seq2seq import bundle, config
 from seq2seq.bundle import Bundle
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, Run, check_folder, check_settings, parts_of, replace
+from seq2seq.pipeline.run import ROOM, Files, PipelineError, Run, check_folder, check_settings, parts_of, replace
 from seq2seq.pipeline.train import train
 
 
@@ -35,8 +35,8 @@ def train_seeds(
 ) -> list[Bundle]:
     """Trains `output/seed-N` for every seed N, one after the other, and says mean and spread of their scores.
 
-    All have the data, the split and the tokenizers of the first, so what differs is chance alone: first weights, order
-    of the pairs, dropout; and what is said of single ones.
+    All have the data, the split and the tokenizers of the one begun first, so what differs is chance alone: first
+    weights, order of the pairs, dropout; and what is said of single ones.
 
     Arguments:
         seeds: each with what else its run shall differ in, if it is not begun yet: settings that neither text nor
@@ -49,7 +49,9 @@ def train_seeds(
         Interrupted: SIGINT or SIGTERM came; the message says how to go on.
     """
     check_folder(output, resume)
-    first = Run(output / f"seed-{next(iter(seeds))}")
+    named = Run(output / f"seed-{next(iter(seeds))}")
+    there = (run for run in (named, *map(Run, sorted(output.glob("seed-*")))) if run.config.exists())
+    first = next(there, named)
     models = []
     for seed, apart in seeds.items():
         run = Run(output / f"seed-{seed}")
@@ -95,8 +97,12 @@ def _spread(values: Sequence[float]) -> str:
 
 def _share(first: Run, run: Run, difference: dict[str, Any]) -> None:
     """What a run begins with, from another one; the configuration last, so that it is there when all is."""
-    shutil.copytree(first.data, run.data, dirs_exist_ok=True)
-    for path in (*first.folder.glob("tokenizer*.model"), *first.folder.glob(first.parent.name)):
-        shutil.copyfile(path, run.folder / path.name)
+    shared = (*first.data.iterdir(), *first.folder.glob("tokenizer*.model"), *first.folder.glob(first.parent.name))
+    try:
+        run.data.mkdir(parents=True, exist_ok=True)
+        for path in shared:
+            shutil.copyfile(path, run.folder / path.relative_to(first.folder))
+    except OSError as error:
+        raise PipelineError(f"{ROOM}. Received: {run.folder} ({error.strerror})") from None
     resolved = config.build(msgspec.to_builtins(first.resolved), difference)
     replace(run.config, config.dump(resolved).encode())

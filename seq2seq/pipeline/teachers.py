@@ -5,7 +5,9 @@ It owns the order and what each stage gets; every stage is another file's and go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,8 +74,8 @@ def train_with_teachers(
     check_folder(output, resume)
     check_kind(output, "--teachers")
     _check_number(output / "ensemble", teachers)
-    with parts_of(output):
-        asked = config.build(dict(settings))
+    with parts_of(output), _kept(output / "teachers" / "asked.json", settings) as settings:
+        asked = config.build(settings)
         seed = asked.training.seed
         models = train_seeds(
             files,
@@ -94,6 +96,18 @@ def train_with_teachers(
         origin = {"teachers": {"models": teachers, "digest": ensemble.digest, "pairs": len(taught.text(0))}}
         studied = partial(taught.studied, corpora)
         return _trained(taught.student(corpora), output, studied, say, origin | dict(provenance or {}))
+
+
+@contextlib.contextmanager
+def _kept(path: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The settings that a run began with, and those given now: what nobody asked for, its networks choose."""
+    begun = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    asked = config.merge(begun, settings)
+    try:
+        yield asked
+    finally:
+        if path.parent.exists():
+            replace(path, json.dumps(asked).encode())
 
 
 class Text:

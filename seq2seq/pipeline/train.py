@@ -74,25 +74,24 @@ def train(
     say = say if devices.chief else _silence
     if devices.chief and resume:
         sweep(run)
-    if devices.chief and not run.config.exists():
-        with _left_as_it_was(run, resume):
+    with _left_as_it_was(run, resume or not devices.chief):
+        if devices.chief and not run.config.exists():
             start(files, run, settings, say, budget=before.budget)
-    devices.wait(run.config)
-    resolved = run.resolved
-    check_settings(resolved, settings)
-    check_text(run, files)
-    tokenizers = material.tokenizers(run, resolved)
-    pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
-    allocation.keep_large_blocks()  # not sooner, or what reading the text took would be kept too
-    if before.preflight and devices.chief and not (run.checkpoints / training.LATEST).exists():
-        with _left_as_it_was(run, resume):
+        devices.wait(run.config)
+        resolved = run.resolved
+        check_settings(resolved, settings)
+        check_text(run, files)
+        tokenizers = material.tokenizers(run, resolved)
+        pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
+        judge = Judge(run, resolved, tokenizers[1], valid, source=tokenizers[0])
+        allocation.keep_large_blocks()  # not sooner, or what reading the text took would be kept too
+        if before.preflight and devices.chief and not (run.checkpoints / training.LATEST).exists():
             say(str(preflight.check(resolved, pairs, material.vocabularies(resolved, tokenizers))))
-    keras.utils.set_random_seed(resolved.training.seed)
-    with devices.scope():
-        model = material.network(resolved, tokenizers)
-    _describe(resolved, model, pairs, say)
-    judge = Judge(run, resolved, tokenizers[1], valid, source=tokenizers[0])
-    origin = parent.adopt(run, model, files.parent, judge=judge, say=say)
+        keras.utils.set_random_seed(resolved.training.seed)
+        with devices.scope():
+            model = material.network(resolved, tokenizers)
+        _describe(resolved, model, pairs, say)
+        origin = parent.adopt(run, model, files.parent, judge=judge, say=say)
     left_out = material.left_out(run, resolved, len(pairs))
     watch = Watch(
         run, resolved, model, samples=judge.samples, history=lambda: trainer.standing.history, left_out=left_out
@@ -119,12 +118,14 @@ def train(
 
 
 @contextlib.contextmanager
-def _left_as_it_was(run: Run, resume: bool) -> Iterator[None]:
-    """While entered, a refusal takes with it what a new run wrote, so that other settings can have its folder."""
+def _left_as_it_was(run: Run, keep: bool) -> Iterator[None]:
+    """While entered, a refusal takes with it what a new run wrote, so that other settings can have its folder; not so
+    where the run is an older one, or another machine's.
+    """
     try:
         yield
     except (ValueError, OSError, MemoryError, tf.errors.ResourceExhaustedError):
-        if not resume:
+        if not keep:
             shutil.rmtree(run.folder, ignore_errors=True)
         raise
 
@@ -206,7 +207,7 @@ def _ship(
         say=say,
         hear=watch.hear,
     )
-    watch.finish(say)
+    watch.finish(say, facts.get(ASTRAY))
     return made
 
 

@@ -79,15 +79,19 @@ class Watch(keras.callbacks.Callback):
         texts, flags = [each.text for each in translations], [each.flags for each in translations]
         self._heard[name] = Test(name, f"{engine}, beam {beam}", sources, texts, references, flags)
 
-    def finish(self, say: Say) -> None:
-        """Says the report card of each test set, and adds it to the log file and to the page."""
+    def finish(self, say: Say, astray: str | None = None) -> None:
+        """Says the report card of each test set, and adds it to the log file and to the page.
+
+        Arguments:
+            astray: why training did not come to its end, if so; the log file and the page have it too.
+        """
         cards = [report.mark(test, COUNTED) for test in self._heard.values()]
         lines = [line for card in cards for line in str(card).splitlines()]
         with (self._run.folder / "training.log").open("a", encoding="utf-8") as file:
-            file.writelines(line + "\n" for line in lines)
+            file.writelines(line + "\n" for line in [*lines, *([astray] if astray else [])])
         for line in lines:
             say(line)
-        self._write(self._state("finished"), cards)
+        self._write(f"{self._state('went astray')}. {astray}" if astray else self._state("finished"), cards)
         say(f"report: {self._run.folder / PAGE}")
 
     def _state(self, state: str) -> str:

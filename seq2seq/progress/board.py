@@ -17,6 +17,9 @@ import numpy as np
 
 Logs = Mapping[str, Any]
 
+DRAWN = 60
+"""Most pieces of a side in a picture of the attention."""
+
 
 class BoardError(ValueError):
     """The files of TensorBoard cannot be written."""
@@ -109,16 +112,20 @@ class TensorBoard(keras.callbacks.Callback):
 
 
 def picture(look: Look) -> np.ndarray:
-    """The attention of a sentence, source pieces across and target pieces down, dark where much, (H, W, 3)."""
+    """The attention of a sentence, source pieces across and target pieces down, dark where much, (H, W, 3).
+
+    Of a long one the first `DRAWN` pieces of each side: an early model may say the same for ever.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows, columns = look.attention.shape
+    attention = look.attention[:DRAWN, :DRAWN]
+    rows, columns = attention.shape
     figure = Figure(figsize=(2 + 0.3 * columns, 1.5 + 0.3 * rows), dpi=80, layout="constrained")
     canvas, axes = FigureCanvasAgg(figure), figure.subplots()
-    axes.imshow(look.attention, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(columns), [_plain(piece) for piece in look.source], rotation=90)
-    axes.set_yticks(range(rows), [_plain(piece) for piece in look.target])
+    axes.imshow(attention, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(columns), [_plain(piece) for piece in look.source[:DRAWN]], rotation=90)
+    axes.set_yticks(range(rows), [_plain(piece) for piece in look.target[:DRAWN]])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
         canvas.draw()
