@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from multiprocessing import connection
@@ -39,14 +42,9 @@ class Machines:
 
     def run(self, folder: Path, *machines: dict[str, Any]) -> list[tuple[int | None, str, float]]:
         """Exit code, stderr and end of each machine, given what differs for it."""
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in machines]
-        workers = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-        for each in sockets:
-            each.close()
         started = []
-        for index, keywords in enumerate(machines):
-            config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-            arguments = ({"TF_CONFIG": json.dumps(config)}, folder / f"errors-{len(self._started)}", folder)
+        for environment, keywords in zip(environments(len(machines)), machines, strict=True):
+            arguments = (environment, folder / f"errors-{len(self._started)}", folder)
             process = self._context.Process(target=distributed_training.process, args=arguments, kwargs=keywords)
             process.start()
             started.append((process, arguments[1]))
@@ -63,6 +61,16 @@ class Machines:
         for process in self._started:
             process.kill()
             process.join()
+
+
+def environments(count: int) -> list[dict[str, str]]:
+    """What each of so many machines has in its environment, of ports that are free."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    workers = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    tasks = [{"type": "worker", "index": index} for index in range(count)]
+    return [{"TF_CONFIG": json.dumps({"cluster": {"worker": workers}, "task": task})} for task in tasks]
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +158,51 @@ def test_stopped_on_one_machine_and_killed_on_another_a_run_resumes(machines, to
     arrays, wanted = (checkpoint.load(each / "machine-1.safetensors")[0] for each in (tmp_path, together))
     for name, array in wanted.items():
         np.testing.assert_array_equal(arrays[name], array)
+
+
+@pytest.mark.slow
+def test_the_command_on_two_machines_is_stopped_goes_on_ships_and_trains_that_further(tmp_path):
+    numbers = [" ".join(f"{number * 7919 % 99991}") for number in range(300)]
+    (tmp_path / "a.en").write_text("".join(f"{line}\n" for line in numbers))
+    (tmp_path / "a.de").write_text("".join(f"{line[::-1]}\n" for line in numbers))
+    settings = ("model.embedding=16", "model.units=16", "model.decoder_layers=1", "training.patience=99")
+    argv = [sys.executable, "-m", "seq2seq", "train", "--source", "a.en", "--target", "a.de"]
+
+    def go(folder: str, *more: str, stop: bool = False) -> list[tuple[int, str, str]]:
+        started = []
+        for environment in environments(2):
+            started.append(
+                subprocess.Popen(
+                    [*argv, "--output", folder, *more],
+                    cwd=tmp_path,
+                    env=os.environ | environment,
+                    text=True,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+            )
+        log, given_up = tmp_path / folder / "training.log", time.monotonic() + LONGEST
+        while stop and not log.exists() and time.monotonic() < given_up:
+            time.sleep(0.05)
+        if stop:
+            started[1].terminate()
+        try:
+            told = [process.communicate(timeout=LONGEST) for process in started]
+        finally:
+            for process in started:
+                process.kill()
+        return [(process.returncode, *each) for process, each in zip(started, told, strict=True)]
+
+    sizes = [part for each in (*settings, "training.epochs=30") for part in ("--set", each)]
+    for code, out, error in go("run", *sizes, stop=True):
+        assert code == 130 and not out and "Continue with the same command and --resume, in run\n" in error, error
+    stopped = checkpoint.load(tmp_path / "run" / "checkpoints" / training.LATEST)[1]["epoch"]
+    (first, other) = go("run", *sizes, "--resume")
+    assert first[:2] == (0, f"{tmp_path}/run/model\n") and other[:2] == (0, ""), (first, other)
+    assert 1 <= stopped < 30 and f"epoch {stopped + 1:2d}:" in first[2]
+    (first, other) = go("more", "--init-from", "run/model", "--set", "training.epochs=1", "--no-preflight")
+    assert first[:2] == (0, f"{tmp_path}/more/model\n") and other[:2] == (0, ""), (first, other)
+    assert "going on from" in first[2]
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3, 7])

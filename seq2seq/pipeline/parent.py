@@ -87,8 +87,7 @@ def adopt(
         return {}
     checkpoint.assign(checkpoint.by_path(model.weights), arrays)
     origin["bleu"] = judge(model)["bleu"]
-    if not run.checkpoints.exists():
-        say(f"going on from {origin['name']}: valid BLEU {origin['bleu']:.1f}")
+    say(f"going on from {origin['name']}: valid BLEU {origin['bleu']:.1f}")
     return {"parent": origin}
 
 

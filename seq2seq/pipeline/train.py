@@ -85,13 +85,14 @@ def train(
         pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
         judge = Judge(run, resolved, tokenizers[1], valid, source=tokenizers[0])
         allocation.keep_large_blocks()  # not sooner, or what reading the text took would be kept too
-        if before.preflight and devices.chief and not (run.checkpoints / training.LATEST).exists():
+        fresh = not (run.checkpoints / training.LATEST).exists()
+        if before.preflight and devices.chief and fresh:
             say(str(preflight.check(resolved, pairs, material.vocabularies(resolved, tokenizers))))
         keras.utils.set_random_seed(resolved.training.seed)
         with devices.scope():
             model = material.network(resolved, tokenizers)
         _describe(resolved, model, pairs, say)
-        origin = parent.adopt(run, model, files.parent, judge=judge, say=say)
+        origin = parent.adopt(run, model, files.parent, judge=judge, say=say if fresh else _silence)
     left_out = material.left_out(run, resolved, len(pairs))
     watch = Watch(
         run, resolved, model, samples=judge.samples, history=lambda: trainer.standing.history, left_out=left_out
