@@ -24,6 +24,11 @@ CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"
             "A setting must be one we know: tokenizer.kind, tokenizer.vocabulary, tokenizer.joint, tokenizer.symbols. "
             "Received: tokenizer.q",
         ),
+        (
+            "corpus.concatenation=0.5",  # which is not attention
+            "A setting must be one we know: corpus.max_characters, corpus.max_ratio, corpus.valid, corpus.test, "
+            "corpus.unicode, corpus.weights. Received: corpus.concatenation",
+        ),
         ("model.attention=bahdanau", "model.attention must be additive, general or dot. Received: 'bahdanau'"),
         ("model.tied=yes", "model.tied must be true or false. Received: 'yes'"),
         ("model.units=3", "model.units must be int that's a multiple of 2. Received: 3"),

@@ -206,13 +206,13 @@ def _refuse_unknown(settings: dict[str, Any], section: type[Section], prefix: st
 
 
 def _near(key: str, prefix: str, beside: Iterable[str]) -> str:
-    """What may be meant: the same name elsewhere, a similar one here, a similar one elsewhere, or any one here."""
+    """What may be meant: the same name elsewhere, a similar one here, a very similar one elsewhere, or any one here."""
     every = {name.rpartition(".")[2]: name for name in reversed(_flat(msgspec.to_builtins(Config())))}
     if key in every:
         return f"; it is {every[key]}"
     if found := difflib.get_close_matches(key, beside, n=1):
         return f"; the nearest is {prefix}{found[0]}"
-    if found := difflib.get_close_matches(key, every, n=1):
+    if found := difflib.get_close_matches(key, every, n=1, cutoff=0.8):
         return f"; the nearest is {every[found[0]]}"
     return f": {', '.join(f'{prefix}{name}' for name in beside)}"
 
