@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from seq2seq import bundle, config
-from seq2seq.config import ConfigError
+from seq2seq.config import Config, ConfigError
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"))
 
@@ -154,7 +156,16 @@ def test_defaults_suit_every_size():
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_shipped_configuration_is_valid_and_made_the_model_of_its_name(path):
     made = config.build(config.defaults(160_000), config.load(path))
+    taught = pytest.importorskip("seq2seq.pipeline.taught")
     model = Path(bundle.__file__).resolve().parents[1] / "pretrained" / path.stem
     if not model.exists():
         pytest.skip("no model of this name ships")
-    assert bundle.load(model).config == made
+    shipped = bundle.load(model).config
+    assert shipped == student(made, taught, epochs=shipped.training.epochs)
+
+
+def student(teacher: Config, taught: Any, epochs: int) -> Config:
+    """Of a teacher of this configuration; how many epochs depends on how much text it got."""
+    less = {name: round(taught.DROPOUT * getattr(teacher.model, name), 3) for name in config.DROPOUTS}
+    training = {"epochs": epochs, "moving_average": taught.MOVING_AVERAGE, "precision": "bfloat16"}
+    return config.build(msgspec.to_builtins(teacher), {"model": less, "training": training})
