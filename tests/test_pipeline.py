@@ -295,6 +295,12 @@ def test_a_vocabulary_nobody_asked_for_gives_way(tmp_path):
     assert not (tmp_path / "other" / "config.yaml").exists()
 
 
+def test_without_pairs_to_validate_on_nothing_is_read(tmp_path):
+    files = pipeline.Files(tmp_path / "absent.en", tmp_path / "absent.de")
+    with pytest.raises(pipeline.PipelineError, match=r"corpus\.valid must be at least 1\. Received: 0$"):
+        start(files, pipeline.Run(tmp_path / "run"), {"corpus": {"valid": 0}}, lambda line: None)
+
+
 def test_text_of_two_letters_has_a_vocabulary_too(tmp_path):
     lines = [" ".join(f"{number:b}".replace("0", "a").replace("1", "b")) for number in range(20, 220)]
     (tmp_path / "a.en").write_text("\n".join(lines) + "\n")

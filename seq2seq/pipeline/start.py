@@ -31,6 +31,8 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
     inherited = [msgspec.to_builtins(origin.config), {"corpus": {"weights": ()}}] if origin else []
     asked = config.build(*inherited, dict(settings))
     mixture.check(asked.corpus.weights, 1 + len(files.more))
+    if not (files.valid_source or asked.corpus.valid):
+        raise PipelineError("Training needs pairs to validate on; corpus.valid must be at least 1. Received: 0")
     report = _prepare(files, run, asked)
     replace(run.given, json.dumps(files.names).encode())
     say(str(report))
@@ -74,6 +76,4 @@ def _prepare(files: Files, run: Run, asked: Config) -> corpus.Report:
             test_files=(files.test_source, files.test_target) if files.test_source else None,
         ),
     )
-    if prepared.valid is None:
-        raise PipelineError("Training needs pairs to validate on; corpus.valid must be at least 1. Received: 0")
     return prepared.report
