@@ -169,18 +169,11 @@ def test_the_command_on_two_machines_is_stopped_goes_on_ships_and_trains_that_fu
     argv = [sys.executable, "-m", "seq2seq", "train", "--source", "a.en", "--target", "a.de"]
 
     def go(folder: str, *more: str, stop: bool = False) -> list[tuple[int, str, str]]:
-        started = []
-        for environment in environments(2):
-            started.append(
-                subprocess.Popen(
-                    [*argv, "--output", folder, *more],
-                    cwd=tmp_path,
-                    env=os.environ | environment,
-                    text=True,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                )
-            )
+        command, pipes = [*argv, "--output", folder, *more], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        started = [
+            subprocess.Popen(command, cwd=tmp_path, env=os.environ | environment, text=True, **pipes)
+            for environment in environments(2)
+        ]
         log, given_up = tmp_path / folder / "training.log", time.monotonic() + LONGEST
         while stop and not log.exists() and time.monotonic() < given_up:
             time.sleep(0.05)

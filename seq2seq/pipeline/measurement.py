@@ -67,7 +67,7 @@ def measure(run: Run, resolved: Config, *, clock: Clock = time.perf_counter) -> 
         judge(model)
         begun = clock()
         judge(model)
-        return steps, (clock() - begun) / max(1, min(SENTENCES, len(valid)))
+        return steps, (clock() - begun) / min(SENTENCES, len(valid))
 
     try:
         steps, sentence = measured()

@@ -21,7 +21,6 @@ from seq2seq.config import Config
 ASTRAY = "astray"
 """What the provenance of a model has, with the reason, whose training did not come to its end."""
 
-
 ROOM = "A run folder must be writable and have room"
 """What is said where it is not."""
 

@@ -87,11 +87,14 @@ class Watch(keras.callbacks.Callback):
         """
         cards = [report.mark(test, COUNTED) for test in self._heard.values()]
         lines = [line for card in cards for line in str(card).splitlines()]
+        kept, state = lines, self._state("finished")
+        if astray:
+            kept, state = [*lines, astray], f"{self._state('went astray')}. {astray}"
         with (self._run.folder / "training.log").open("a", encoding="utf-8") as file:
-            file.writelines(line + "\n" for line in [*lines, *([astray] if astray else [])])
+            file.writelines(line + "\n" for line in kept)
         for line in lines:
             say(line)
-        self._write(f"{self._state('went astray')}. {astray}" if astray else self._state("finished"), cards)
+        self._write(state, cards)
         say(f"report: {self._run.folder / PAGE}")
 
     def _state(self, state: str) -> str:

@@ -61,14 +61,11 @@ class Files:
             raise Busy(f"{MAX_AT_ONCE} files are under way already; please try again in a moment.")
         suffix = documents.check(plain_name(name), columns=settings.get("columns") or ())
         work = _Work(desk, suffix, content, settings, self._closed)
-        shares: asyncio.Queue[float | None] = asyncio.Queue()
-        if lines:  # before the work begins: what it tells from its first text on is heard
-            loop = asyncio.get_running_loop()
-            work.progress = lambda share: loop.call_soon_threadsafe(shares.put_nowait, share)
+        shares = work.heard() if lines else None  # before it begins, so that nothing it tells is lost
         self._working += 1
         doing = asyncio.ensure_future(desk.do(work))
         doing.add_done_callback(self._ended)
-        if lines:
+        if shares:
             return StreamingResponse(_lines(work, shares, name, doing), media_type=LINES)
         try:
             done, report = await doing
@@ -116,6 +113,13 @@ class _Work:
         self.left = threading.Event()
         self.progress: Callable[[float], object] = lambda share: None
         self._suffix, self._content, self._settings, self._closed = suffix, content, settings, closed
+
+    def heard(self) -> asyncio.Queue[float | None]:
+        """Where the share that is done will be put, for the loop that asks."""
+        shares: asyncio.Queue[float | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        self.progress = lambda share: loop.call_soon_threadsafe(shares.put_nowait, share)
+        return shares
 
     def __call__(self) -> tuple[bytes, Report]:
         with tempfile.TemporaryDirectory(prefix="seq2seq-") as folder:
