@@ -185,7 +185,7 @@ def test_a_stop_answers_or_refuses_all_that_are_in_flight() -> None:
         while not re.search(r"^seq2seq_queue (1\d|20)", ask(server, "/metrics")[1], re.MULTILINE):
             time.sleep(0.01)
             assert not all(each.done() for each in going)
-        server.process.send_signal(signal.SIGTERM)
+        server.tell()
         codes = Counter(each.result()[0] for each in going)
         code, said = server.stop(), server.error
     print(f"20 in flight: {dict(codes)}")

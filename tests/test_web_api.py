@@ -8,7 +8,6 @@ import contextlib
 import gc
 import json
 import re
-import signal
 import sys
 import threading
 import time
@@ -736,7 +735,7 @@ class TestServer:
                 while known < len(going):  # what only the system has taken in is reset, whoever serves
                     waiting = re.search(r"^seq2seq_queue (\d+)", server.get("/metrics")[1], re.MULTILINE)
                     known = int(waiting[1]) + sum(each.done() for each in going)
-                server.process.send_signal(signal.SIGTERM)
+                server.tell()
                 answers = [each.result(timeout=service.GRACE) for each in going]
             assert [status for status, _ in answers if status not in (200, 503)] == []
             assert sum(status == 200 for status, _ in answers) >= WORKERS
@@ -752,7 +751,7 @@ class TestServer:
             with ThreadPoolExecutor(1) as thread:
                 going = thread.submit(server.get, "/v1/translate", b'{"text": "the key slowly"}')
                 assert "translating slowly\n" in iter(server.process.stderr.readline, "")
-                server.process.send_signal(signal.SIGTERM)
+                server.tell()
                 status, body = going.result(timeout=service.GRACE)
             assert status == 200 and json.loads(body)["translations"][0]["text"] == "der Schlüssel slowly"
             assert server.stop() == 0

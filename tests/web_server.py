@@ -37,6 +37,7 @@ class Server:
             env={**os.environ, "PYTHONPATH": str(Path(service.__file__).parents[2])},
         )
         self.error = ""
+        self._told = False
 
     def get(self, path: str, data: bytes | None = None) -> tuple[int, str]:
         request = urllib.request.Request(self.url + path, data, {"content-type": "application/json"})
@@ -56,9 +57,14 @@ class Server:
                 time.sleep(0.05)
         raise TimeoutError
 
-    def stop(self, signal_number: int = signal.SIGTERM) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(signal_number)
+    def tell(self, number: int = signal.SIGTERM) -> None:
+        self._told = True
+        self.process.send_signal(number)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Its exit status; a second signal would end one that is about to end, so it is told once."""
+        if not self._told:
+            self.tell(number)
         self.error = self.process.communicate(timeout=30)[1]
         return self.process.returncode
 
