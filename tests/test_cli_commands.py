@@ -53,7 +53,7 @@ class Bundle(SimpleNamespace):
 
 class TestTrain:
     @pytest.fixture
-    def calls(self, stand_in, tmp_path):
+    def calls(self, stand_in):
         calls: list[dict] = []
 
         def train(files, output, **rest):
@@ -61,14 +61,13 @@ class TestTrain:
             calls.append({"files": files, "output": output, **rest})
             return Bundle(path=output / "model")
 
-        run = SimpleNamespace(config=SimpleNamespace(exists=lambda: (tmp_path / "r" / "config.yaml").exists()))
         stand_in(
             "pipeline",
             train=train,
             plan=lambda files, **rest: calls.append({"files": files, **rest}) or "the plan",
             Files=lambda *paths, parent, more, alignments: (*paths, *more),
-            Run=lambda folder: run,
             check_kind=lambda folder, flag: None,
+            has_text=lambda folder: (folder / "config.yaml").exists(),
             Before=SimpleNamespace,
             Budget=lambda seconds, begun: seconds,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -195,6 +196,44 @@ class TestStages:
         student = config.build(staged.calls[1][2])
         assert (student.model.variational_dropout, student.training.seed) == (False, 4)
 
+    def test_a_killed_one_knows_what_was_asked_for(self, staged, monkeypatch):
+        seen = []
+
+        def killed(*_: Any, **rest: Any) -> None:  # nothing of the process runs after it, so the file must be there
+            seen.append(json.loads((staged.output / "asked.json").read_text()))
+            raise Interrupted
+
+        monkeypatch.setattr(teachers, "train_seeds", killed)
+        with pytest.raises(Interrupted):
+            staged.go()
+        assert seen == [{**LANGUAGES, **staged.settings}]
+
+    def test_what_is_refused_is_not_remembered(self, staged, monkeypatch):
+        staged.go()
+        asked = (staged.output / "asked.json").read_bytes()
+        done = teachers.train_seeds
+
+        def refused(*files: Any, settings: Any, **rest: Any) -> None:
+            raise PipelineError(f"{settings['training']['epochs']} is not what it began with")
+
+        monkeypatch.setattr(teachers, "train_seeds", refused)
+        staged.settings["training"]["epochs"] = 30
+        with pytest.raises(PipelineError, match="30 is not"):
+            staged.go(resume=True)
+        assert (staged.output / "asked.json").read_bytes() == asked
+        monkeypatch.setattr(teachers, "train_seeds", done)
+        del staged.settings["training"]
+        staged.go(resume=True)
+
+    def test_one_that_is_refused_at_once_leaves_nothing(self, staged, monkeypatch):
+        def refused(*_: Any, **__: Any) -> None:
+            raise PipelineError("no")
+
+        monkeypatch.setattr(teachers, "train_seeds", refused)
+        with pytest.raises(PipelineError, match="^no$"):
+            staged.go()
+        assert not staged.output.exists()
+
     def test_one_that_is_begun_keeps_what_it_began_with(self, staged):
         staged.go()
         for name in ("back", "."):
@@ -213,7 +252,6 @@ class TestStages:
         staged.calls.clear()
         staged.go(resume=True)
         assert [name for name, *_ in staged.calls] == ["teachers"]  # which looks, and finds its models
-        assert staged.calls[0][2] is True
 
     def test_a_model_that_has_no_scores_yet_is_not_done(self, staged):
         staged.go()
@@ -274,6 +312,15 @@ class TestStages:
             (taught.run.data / f"test.{language}").unlink()
         assert taught.back().test_source is None
         assert config.build(taught.mirrored()).corpus.test == 0
+
+
+def test_a_run_has_its_text_where_one_of_its_parts_read_it(tmp_path):
+    for folder in ("a", "b/seed-3", "c/teachers/seed-5"):
+        (tmp_path / folder).mkdir(parents=True)
+        top = tmp_path / folder[0]
+        assert not pipeline.has_text(top)
+        (tmp_path / folder / "config.yaml").touch()
+        assert pipeline.has_text(top)
 
 
 @pytest.mark.parametrize(

@@ -101,16 +101,13 @@ def train(
         raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
 
     shell.import_tensorflow()
-    from seq2seq import config, pipeline
+    from seq2seq import pipeline
 
     kind = "--teachers" if teachers else "--seeds" if numbers else ""
     _refuse_machines(kind)
     if resume and output.is_dir():
         pipeline.check_kind(output, kind)
-    first = output / f"seed-{numbers[0]}" if numbers else output
-    if teachers:
-        first = output / "teachers" / f"seed-{config.build(settings).training.seed}"
-    if source is None and output.is_dir() and not pipeline.Run(first).config.exists():
+    if source is None and output.is_dir() and not pipeline.has_text(output):
         raise UsageError(f"--source must be given again, the run stopped before it was read. Received: {output}")
     sets = valid_source, valid_target, test_source, test_target
     links = tuple(alignments or [])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from seq2seq.pipeline.budget import Before, Budget
 from seq2seq.pipeline.plan import plan
-from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run, check_kind
+from seq2seq.pipeline.run import Files, Interrupted, PipelineError, Run, check_kind, has_text
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.teachers import train_with_teachers
 from seq2seq.pipeline.train import train
@@ -22,6 +22,7 @@ __all__ = [
     "Run",
     "Workers",
     "check_kind",
+    "has_text",
     "plan",
     "train",
     "train_on_ray",

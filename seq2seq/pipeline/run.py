@@ -215,6 +215,11 @@ def check_text(run: Run, files: Files) -> None:
             raise PipelineError(f"A resumed run keeps its {use}; other text needs a new folder. Received: {told}")
 
 
+def has_text(folder: Path) -> bool:
+    """Whether the run in this folder, or a part of it that others share with, has read its text."""
+    return any(Run(path).config.exists() for path in (folder, *folder.glob("seed-*"), *folder.glob("teachers/seed-*")))
+
+
 def _begun(folder: Path) -> str:
     if (folder / "teachers").is_dir():
         return "--teachers"

@@ -18,7 +18,7 @@ from seq2seq import bundle, config, corpus, distillation, release
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, parts_of, replace, stopped
+from seq2seq.pipeline.run import ROOM, Files, PipelineError, Run, check_folder, check_kind, parts_of, replace, stopped
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.taught import Taught, noise
 from seq2seq.pipeline.train import train
@@ -74,7 +74,7 @@ def train_with_teachers(
     check_folder(output, resume)
     check_kind(output, "--teachers")
     _check_number(output / "ensemble", teachers)
-    with parts_of(output), _kept(output / "teachers" / "asked.json", settings) as settings:
+    with parts_of(output), _kept(output, settings) as settings:
         asked = config.build(settings)
         seed = asked.training.seed
         models = train_seeds(
@@ -82,7 +82,7 @@ def train_with_teachers(
             output / "teachers",
             {seed + number: noise(number, settings) for number in range(teachers)},
             settings=settings,
-            resume=(output / "teachers").exists(),
+            resume=True,
             before=before,
             say=say,
         )
@@ -99,15 +99,26 @@ def train_with_teachers(
 
 
 @contextlib.contextmanager
-def _kept(path: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The settings that a run began with, and those given now: what nobody asked for, its networks choose."""
-    begun = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    asked = config.merge(begun, settings)
+def _kept(output: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The settings that a run began with, and those given now: what nobody asked for, its networks choose.
+
+    They are written before anything is trained, and never again; a run that is refused at once leaves none.
+    """
+    path, teachers = output / "asked.json", output / "teachers"
+    if path.exists():
+        yield config.merge(json.loads(path.read_text(encoding="utf-8")), settings)
+        return
     try:
-        yield asked
+        teachers.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PipelineError(f"{ROOM}. Received: {output} ({error.strerror})") from None
+    replace(path, json.dumps(settings).encode())
+    try:
+        yield dict(settings)
     finally:
-        if path.parent.exists():
-            replace(path, json.dumps(asked).encode())
+        with contextlib.suppress(OSError):  # there are teachers
+            teachers.rmdir()
+            path.unlink()
 
 
 class Text:
