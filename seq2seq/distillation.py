@@ -6,6 +6,7 @@ It owns which translation a line gets and what survives a crash; it does not kno
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 
 from seq2seq import channel, evaluation
 from seq2seq.config import SearchConfig
+from seq2seq.holding import hold
 from seq2seq.translator import Translation, Translator
 from seq2seq.translator.checks import UNUSABLE, loops
 
@@ -125,6 +127,14 @@ class Journal:
                     )
                 self.done, size = self.done + 1, size + len(raw)
         self._file: BinaryIO = self.path.open("r+b")
+        try:
+            hold(self._file.fileno())
+        except BlockingIOError:
+            self._file.close()
+            must = "A distillation goes on in one process at a time"
+            raise DistillationError(f"{must}. Received: {folder}, in use") from None
+        except OSError:
+            pass  # not every disk can
         self._file.truncate(size)
         self._file.seek(size)
         if self.done < 0:
@@ -225,6 +235,9 @@ def _publish(journal: Journal, originals: Iterable[tuple[str, str]], paths: tupl
             if source.strip() and reference.strip():
                 counts["original"] += 1
                 write(source, reference)
+        for file in files:  # on the disk before the journal goes
+            file.flush()
+            os.fsync(file.fileno())
     for old, new in zip(partial, paths, strict=True):
         old.replace(new)
     return counts

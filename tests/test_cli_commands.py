@@ -163,6 +163,11 @@ class TestTrain:
                 ("--source", "a.en", "--target", "a.de", "--source", "b.de", "--target", "b.en"),
                 "All corpora must be of the same languages, en and de. Received: b.de, de and en",
             ),
+            (
+                ("--source", "news.de-en.tsv", "--source-lang", "en", "--target-lang", "de"),
+                "The text must be en and de, in this order; exchange the two, or name the text as it is. "
+                "Received: news.de-en.tsv, de and en",
+            ),
             (("--source", "a.en", "--target", "a.de", "--set", "training.epoch=1"), "nearest is training.epochs."),
             (("--source", "a.en", "--target", "a.de", "--set", "model.units=0"), "model.units must be"),
             (("--source", "a.en", "--target", "a.de", "--config", "none.yaml"), "must be a readable text file."),

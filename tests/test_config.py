@@ -29,7 +29,7 @@ CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.yaml"
         (
             "corpus.concatenation=0.5",  # which is not attention
             "A setting must be one we know: corpus.max_characters, corpus.max_ratio, corpus.valid, corpus.test, "
-            "corpus.unicode, corpus.weights. Received: corpus.concatenation",
+            "corpus.seed, corpus.unicode, corpus.weights. Received: corpus.concatenation",
         ),
         ("model.attention=bahdanau", "model.attention must be additive, general or dot. Received: 'bahdanau'"),
         ("model.tied=yes", "model.tied must be true or false. Received: 'yes'"),

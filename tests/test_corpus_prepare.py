@@ -163,6 +163,14 @@ class TestGivenFiles:
         assert pairs_of(made.train) == sentences(100)
         assert made.report.held_out["valid"]["kept"] == 5
 
+    def test_references_keep_their_characters(self, tmp_path: Path) -> None:
+        holdout = Holdout(test_files=files(tmp_path, [("Ａ half ½", "Ｂ halb ½\u0308")], "tst"))
+        wide = [(f"Ａ {one}", f"Ｂ {other}") for one, other in sentences(100)]
+        cleaning = Cleaning(unicode="NFKC")
+        made = prepare(*files(tmp_path, wide), output=tmp_path / "out", holdout=holdout, cleaning=cleaning)
+        assert pairs_of(made.test) == [("A half 1⁄2", "Ｂ halb ½\u0308")]
+        assert all(one[0] + other[0] == "AB" for one, other in pairs_of(made.train))
+
     def test_a_pair_without_text_is_left_out_and_said(self, tmp_path: Path) -> None:
         test = files(tmp_path, [*sentences(5, 7), ("", "leer")], "tst")
         made = prepare(*files(tmp_path, sentences(100)), output=tmp_path / "out", holdout=Holdout(test_files=test))

@@ -391,6 +391,33 @@ class TestLanguagesFrom:
             corpus.languages_from(*paths)
 
 
+class TestContradiction:
+    """Names that say other languages than those that are asked for, or the other direction."""
+
+    @pytest.mark.parametrize(
+        ("paths", "told"),
+        [
+            (("a.en", "a.de"), None),
+            (("a.EN-us", "a.de_AT.gz"), None),
+            (("a.txt", "b.txt"), None),
+            (("a.de", "a.en"), ("de", "en")),
+            (("news.de-en.tsv",), ("de", "en")),
+            (("a.en", "a.fr"), ("en", "fr")),
+            (("news.de-en.jsonl.gz",), None),
+            (("news.fr-en.jsonl",), ("fr", "en")),
+        ],
+    )
+    def test_names_and_languages(self, paths: tuple[str, ...], told: tuple[str, str] | None) -> None:
+        assert corpus.contradiction(("en", "de"), *paths) == told
+
+    def test_a_tmx_says_itself_which_is_which(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.tmx"
+        unit = '<tu><tuv xml:lang="de"><seg>a</seg></tuv><tuv xml:lang="en"><seg>b</seg></tuv></tu>'
+        path.write_text(f'<tmx version="1.4"><header srclang="de"/><body>{unit}</body></tmx>')
+        assert corpus.contradiction(("en", "de"), path) is None
+        assert corpus.contradiction(("en", "fr"), path) == ("de", "en")
+
+
 SCRAPS = [*b'a \t \n " , ; \r \x00 \xff \xed\xa0\x80 \xe2\x80\xa8 { } [ ] : \xef\xbb\xbf 1e999'.split(b" ")]
 SCRAPS += rb'"en" "de" \ud800 <tmx> <tu> <seg> </seg> </tuv> </tu> </tmx> &amp; &x; <!--'.split()
 SCRAPS += [b'<tuv xml:lang="en">', b'<tuv xml:lang="de">']

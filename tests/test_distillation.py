@@ -11,7 +11,17 @@ from scripted import tokens, write
 from seq2seq import distillation
 from seq2seq.cli import shell, streams
 from seq2seq.config import Config, SearchConfig
-from seq2seq.distillation import BLANK, JOURNAL, OMITTED, REFERENCE, TRANSLATED, DistillationError, Line, choose
+from seq2seq.distillation import (
+    BLANK,
+    JOURNAL,
+    OMITTED,
+    REFERENCE,
+    TRANSLATED,
+    DistillationError,
+    Journal,
+    Line,
+    choose,
+)
 from seq2seq.translator import Candidate, Translation
 from seq2seq.translator.scoring import Score
 
@@ -147,6 +157,24 @@ class TestRefusals:
         assert code == 1
         assert f"another one needs a new folder. Received: {stopped}, begun with another line 3" in said
 
+    def test_other_translations_of_the_text(self, run, corpus, teacher, tmp_path):
+        arguments = ("distill", "model", "--source", corpus[0], "--target", corpus[1], "--output", tmp_path / "out")
+        teacher.fail = "four words stand here"
+        assert run(*arguments)[0] == 130
+        corpus[1].write_text("eins\n\ngut\nvier\n\n", encoding="utf-8")
+        code, _, said = run(*arguments)
+        assert code == 1
+        assert "goes on with the model and the settings that it was begun with" in said
+
+    def test_a_second_process(self, tmp_path):
+        with (
+            Journal(tmp_path / "out", {}),
+            pytest.raises(DistillationError, match=r"in one process at a time\. Received: .*out, in use$"),
+        ):
+            Journal(tmp_path / "out", {})
+        with Journal(tmp_path / "out", {}) as journal:
+            assert journal.done == 0
+
     def test_records_that_were_hurt(self, run, corpus, stopped):
         records = (stopped / JOURNAL).read_bytes().replace(b'["blank"', b'"blank"')
         (stopped / JOURNAL).write_bytes(records)
@@ -207,6 +235,19 @@ def test_where_there_is_no_reference_the_one_that_leads_back_is_kept(tmp_path):
     pairs, search = [("ab", ""), ("cd", "dc")], SearchConfig(n_best=3)
     made = distillation.distill(Teacher(), lambda: pairs, tmp_path / "out", search=search, identity={}, back=Back())
     assert made.target.read_text() == "ba!!\ndc\n"
+
+
+def test_the_text_is_on_the_disk_before_the_journal_goes(run, corpus, teacher, tmp_path, monkeypatch):
+    sizes, flush = [], os.fsync
+
+    def seen(descriptor: int) -> None:
+        assert (tmp_path / "out" / JOURNAL).exists()
+        sizes.append(os.fstat(descriptor).st_size)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    assert run("distill", "model", "--source", corpus[0], "--output", tmp_path / "out")[0] == 0
+    assert sizes == [(tmp_path / "out" / f"train.{side}").stat().st_size for side in ("en", "de")]
 
 
 def test_a_model_folder_is_a_teacher(run, tmp_path):

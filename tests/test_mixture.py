@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,18 @@ def test_a_run_sees_each_corpus_by_its_weight(tmp_path, sampling):
         times = first.count(text)
         assert times == 1 if text.startswith("a") else times in (2, 3), text
     assert {first.count(text) for text in texts if text.startswith("b")} == {2, 3}
+
+
+def test_what_several_corpora_are_validated_on_is_said(tmp_path):
+    paths = [tmp_path / f"{name}.{language}" for name in "ab" for language in ("en", "de")]
+    for path in paths:
+        path.write_text("".join(f"{path.name} {n:03d}\n" for n in range(60)), encoding="utf-8")
+    files = pipeline.Files(*paths[:2], more=((paths[2], paths[3]),))
+    given = dataclasses.replace(files, valid_source=paths[0], valid_target=paths[1])
+    for number, (each, said) in enumerate(((files, 1), (given, 0), (pipeline.Files(*paths[:2]), 0))):
+        lines: list[str] = []
+        start(each, pipeline.Run(tmp_path / f"run-{number}"), {}, lines.append)
+        assert sum("note: pairs to validate on are drawn from all corpora alike" in line for line in lines) == said
 
 
 def test_a_weight_for_each_corpus(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import yaml
@@ -169,6 +170,12 @@ def test_batches_are_never_larger_than_the_parents_or_than_suits_the_text(pairs,
     assert settings["batch_tokens"] == tokens
     assert settings["learning_rate"] == pytest.approx(Config().training.learning_rate / 10)
     assert settings["epochs"] <= Config().training.epochs
+
+
+def test_a_child_holds_out_as_many_pairs_as_usual_whatever_its_parent_did():
+    student = config.build({"corpus": {"valid": 7, "test": 0, "weights": [1.0, 2.0], "unicode": "NFKC"}})
+    child = config.build(msgspec.to_builtins(student), config.fine_tuning(student, 100)).corpus
+    assert child == config.CorpusConfig(unicode="NFKC")
 
 
 def test_a_child_gathers_no_batches_and_computes_in_what_its_own_machine_does():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import random
 import subprocess
 import sys
@@ -14,10 +15,12 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from seq2seq import batches, bundle, config, pipeline, precision, training  # noqa: E402
+from seq2seq import batches, bundle, config, holding, pipeline, precision, training  # noqa: E402
 from seq2seq.cli import run  # noqa: E402
+from seq2seq.holding import held  # noqa: E402
 from seq2seq.pipeline import material  # noqa: E402
 from seq2seq.pipeline import run as run_module  # noqa: E402
+from seq2seq.pipeline.alone import alone  # noqa: E402
 from seq2seq.pipeline.judge import Judge  # noqa: E402
 from seq2seq.pipeline.start import start  # noqa: E402
 from seq2seq.pipeline.train import _describe as describe  # noqa: E402
@@ -293,6 +296,50 @@ def test_a_vocabulary_nobody_asked_for_gives_way(tmp_path):
     with pytest.raises(TokenizerError, match="supports a vocabulary of at most"):
         start(files, pipeline.Run(tmp_path / "other"), {"tokenizer": {"vocabulary": 9000}}, said.append)
     assert not (tmp_path / "other" / "config.yaml").exists()
+
+
+def test_runs_of_other_seeds_hold_out_the_same_pairs_unless_asked(tmp_path):
+    corpus(tmp_path, 300)
+    files = pipeline.Files(tmp_path / "a.en", tmp_path / "a.de")
+    held_out = []
+    for number, settings in enumerate(({}, {"training": {"seed": 2}}, {"corpus": {"seed": 2}})):
+        begun = pipeline.Run(tmp_path / f"run-{number}")
+        start(files, begun, settings, lambda line: None)
+        held_out.append([begun.text(name, "en") for name in ("valid", "test")])
+    assert held_out[0] == held_out[1] != held_out[2]
+    tokenizers = [(tmp_path / f"run-{number}" / "tokenizer.model").read_bytes() for number in range(2)]
+    assert tokenizers[0] == tokenizers[1]  # so `seq2seq ensemble` takes their models
+
+
+def test_a_run_goes_on_in_one_process_at_a_time(learned, capsys, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in learned.rglob("*")}
+    with held(learned):
+        assert run(["train", "--output", str(learned), "--resume"]) == 1
+    assert f"in one process at a time. Received: {learned}, in use" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in learned.rglob("*")} == before
+    new = tmp_path / "new" / "run"
+    with alone(new), pytest.raises(pipeline.PipelineError, match="in use$"), alone(new):
+        pass
+    assert not new.parent.exists()
+
+
+def test_where_a_disk_cannot_hold_a_folder_it_is_used_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(holding, "fcntl", None)
+    with alone(tmp_path / "run"), alone(tmp_path / "run"):
+        (tmp_path / "run" / "file").touch()
+    assert (tmp_path / "run" / "file").exists()
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    def cut(descriptor: int) -> None:
+        assert os.fstat(descriptor).st_size == 3
+        raise OSError(5, "Input/output error")
+
+    (tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", cut)
+    with pytest.raises(pipeline.PipelineError, match=r"\(Input/output error\)$"):
+        run_module.replace(tmp_path / "a", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
 def test_without_pairs_to_validate_on_nothing_is_read(tmp_path):

@@ -13,8 +13,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-with contextlib.suppress(ImportError):  # Windows has none, nor a way to open a folder: there nothing is mended
-    import fcntl
+from seq2seq.holding import held
 
 _NEW, _OLDER = "new", "older"
 
@@ -32,7 +31,7 @@ def staged(target: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         stack.callback(_clear, hidden, target)
         with contextlib.suppress(OSError):  # not every disk can; then no other process touches the folder
-            stack.enter_context(_held(hidden))
+            stack.enter_context(held(hidden))
         yield hidden / _NEW
 
 
@@ -65,7 +64,7 @@ def mend(target: Path) -> None:
             with contextlib.suppress(OSError):  # somebody has it, or it is not ours to change
                 if not any(hidden.iterdir()):
                     continue  # it may be so new that its process does not hold it yet
-                with _held(hidden):
+                with held(hidden):
                     _clear(hidden, target)
 
 
@@ -74,18 +73,3 @@ def _clear(hidden: Path, target: Path) -> None:
     if (hidden / _NEW).exists() and (hidden / _OLDER).exists() and not os.path.lexists(target):
         os.rename(hidden / _OLDER, target)
     shutil.rmtree(hidden, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """While entered nobody else can hold the folder; the system lets go of it when the process ends, however it does.
-
-    Raises:
-        OSError: somebody holds it, or the disk cannot tell.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)

@@ -5,6 +5,7 @@ It knows which files were named and what is to be done next; what a line becomes
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -75,7 +76,7 @@ def distill(
         "model": bundle.load(model, verify=False).digest,
         "engine": translator.engine_name,
         "search": msgspec.to_builtins(search),
-        "references": target is not None,
+        "references": _digest(target) if target else None,
     } | ({"back": bundle.load(back, verify=False).digest} if back else {})
     with streams.Progress("lines", total=lines) as progress:
         made = distillation.distill(
@@ -110,6 +111,11 @@ def _count(source: Path, target: Path | None) -> int:
             f"Received: {source} with {counts[0]}, {target} with {counts[1]}"
         )
     return counts[0]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _pairs(source: Path, target: Path | None) -> Iterator[tuple[str, str]]:

@@ -55,6 +55,7 @@ def prepare(
     from seq2seq import corpus
 
     languages = shell.languages((source_lang, target_lang), source, target)
+    shell.refuse_reversed(languages, source, target)
     valid_files, test_files = shell.held_out(valid_source, valid_target, test_source, test_target)
     with streams.Progress("pairs") as progress:
         prepared = corpus.prepare(

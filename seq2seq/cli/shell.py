@@ -213,6 +213,25 @@ def languages(given: tuple[str | None, str | None], source: Path, target: Path |
     return given[0] or told[0], given[1] or told[1]
 
 
+def refuse_reversed(languages: tuple[str | None, str | None], source: Path, target: Path | None) -> None:
+    """Refuses files whose names say that they are the other way round: a model of them would translate backwards.
+
+    Raises:
+        UsageError: they do.
+    """
+    from seq2seq import corpus
+
+    one, other = languages
+    if not (one and other):
+        return
+    told = corpus.contradiction((one, other), source, target)
+    if told and corpus.contradiction((other, one), source, target) is None:
+        raise UsageError(
+            f"The text must be {one} and {other}, in this order; exchange the two, or name the text as it is. "
+            f"Received: {source}, {told[0]} and {told[1]}"
+        )
+
+
 def held_out(
     valid_source: Path | None, valid_target: Path | None, test_source: Path | None, test_target: Path | None
 ) -> tuple[tuple[Path, Path | None] | None, tuple[Path, Path | None] | None]:

@@ -96,7 +96,9 @@ def train(
     (source, target), *more = _corpora(sources or [], targets or [], weights or [], settings)
     if source is not None:
         _set_languages(settings, (source_lang, target_lang), source, target, told=init_from is None)
-        _refuse_other_languages(settings, more)
+        wanted = settings.get("source_language"), settings.get("target_language")
+        shell.refuse_reversed(wanted, source, target)
+        _refuse_other_languages(wanted, more)
     elif not resume:
         raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
 
@@ -213,18 +215,14 @@ def _corpora(
     return list(zip_longest(named, targets))
 
 
-def _refuse_other_languages(settings: dict[str, Any], corpora: list[tuple[Any, Path | None]]) -> None:
+def _refuse_other_languages(wanted: tuple[str | None, str | None], corpora: list[tuple[Any, Path | None]]) -> None:
     from seq2seq import corpus
 
-    wanted = settings.get("source_language"), settings.get("target_language")
+    one, other = wanted
     for source, target in corpora:
-        try:
-            told = corpus.languages_from(source, target)
-        except corpus.CorpusError:
-            continue
-        if all(wanted) and told != wanted:
+        if one and other and (told := corpus.contradiction((one, other), source, target)):
             raise UsageError(
-                f"All corpora must be of the same languages, {wanted[0]} and {wanted[1]}. "
+                f"All corpora must be of the same languages, {one} and {other}. "
                 f"Received: {source}, {told[0]} and {told[1]}"
             )
 

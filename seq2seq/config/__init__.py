@@ -3,7 +3,7 @@
 It reads and writes YAML; it does not know what any setting is used for beyond the range it must lie in.
 """
 
-from seq2seq.config.defaults import defaults, fine_tuning
+from seq2seq.config.defaults import OWN, defaults, fine_tuning
 from seq2seq.config.reading import ConfigError, assignments, build, changes, dump, load, merge
 from seq2seq.config.sections import (
     DROPOUTS,
@@ -18,6 +18,7 @@ from seq2seq.config.sections import (
 
 __all__ = [
     "DROPOUTS",
+    "OWN",
     "Config",
     "ConfigError",
     "CorpusConfig",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seq2seq.config.sections import Config, TrainingConfig
+from seq2seq.config.sections import Config, CorpusConfig, TrainingConfig
 
 
 def defaults(pairs: int) -> dict[str, Any]:
@@ -37,6 +37,10 @@ def defaults(pairs: int) -> dict[str, Any]:
     }
 
 
+OWN = {"weights": (), "valid": CorpusConfig().valid, "test": CorpusConfig().test}
+"""Of a corpus, what tells of its files and not of its text: nobody inherits it."""
+
+
 def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
     """What differs from the settings of a trained model where it is trained further, on this many pairs.
 
@@ -46,7 +50,7 @@ def fine_tuning(parent: Config, pairs: int) -> dict[str, Any]:
     epochs = max(6, min(60, 6000 // max(1, pairs)))
     usual = defaults(pairs).get("training", {}).get("batch_tokens", TrainingConfig().batch_tokens)
     return {
-        "corpus": {"weights": ()},
+        "corpus": OWN,
         "training": {
             "guided_attention": 0.0,
             "learning_rate": 1e-4,

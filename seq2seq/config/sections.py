@@ -28,6 +28,8 @@ class CorpusConfig(Section, frozen=True, kw_only=True):
     """Most pairs held out for validation when no validation files are given; at most a tenth of the corpus."""
     test: Annotated[int, Meta(ge=0)] = 2000
     """Most pairs held out for testing; at most a tenth of the corpus."""
+    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 1
+    """Of the draw of these pairs: runs on the same text hold the same ones out, whatever their `training.seed`."""
     unicode: Literal["NFC", "NFKC"] = "NFC"
     """Unicode normalisation form of every sentence."""
     weights: tuple[Annotated[float, Meta(gt=0.0, le=1000.0)], ...] = ()

@@ -10,7 +10,7 @@ It owns what happens to a corpus before a tokenizer sees it; it knows no tokens,
 from seq2seq.corpus.cleaning import Cleaning
 from seq2seq.corpus.errors import CorpusError, OutputError
 from seq2seq.corpus.preparation import ALIGNMENT, REPORT, Mixture, Prepared, prepare
-from seq2seq.corpus.reading import check_pairs, languages_from, read
+from seq2seq.corpus.reading import check_pairs, contradiction, languages_from, read
 from seq2seq.corpus.report import Example, Finding, Report
 from seq2seq.corpus.split import Holdout
 from seq2seq.corpus.streams import refuse_missing
@@ -29,6 +29,7 @@ __all__ = [
     "Prepared",
     "Report",
     "check_pairs",
+    "contradiction",
     "fold_all",
     "languages_from",
     "normalise",

@@ -61,6 +61,7 @@ def take_in(
     *,
     limits: Cleaning | None,
     form: Form,
+    target_form: Form | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Intake:
     """Reads all blocks and stores the pairs that may stay.
@@ -70,6 +71,7 @@ def take_in(
         store: where clean pairs go.
         limits: what a pair must satisfy; None keeps whatever has text on both sides.
         form: Unicode normalisation form.
+        target_form: that of the targets, if another.
         progress: called with the number of pairs read so far.
     """
     intake, aligner, odd = Intake(), Aligner(), OddText()
@@ -77,7 +79,7 @@ def take_in(
         if not block.sources:
             continue
         odd.add(block.lines, block.sources, block.targets)
-        sources, targets = normalise_all(block.sources, form), normalise_all(block.targets, form)
+        sources, targets = normalise_all(block.sources, form), normalise_all(block.targets, target_form or form)
         exact = keys_of(sources), keys_of(targets)
         lengths = [np.fromiter(map(len, side), np.int64, len(side)) for side in (sources, targets)]
         widths = [np.fromiter(map(width, side), np.int64, len(side)) for side in (sources, targets)]

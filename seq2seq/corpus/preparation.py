@@ -212,10 +212,13 @@ def _divide(store: Store, intake: Intake, holdout: Holdout, name: str) -> _Divis
 
 
 def _take_given(pair: Files, stem: Path, languages: tuple[str, str], cleaning: Cleaning) -> tuple[Part, Intake]:
-    """Valid or test pairs from files of their own: nothing is dropped that can be translated and scored."""
+    """Valid or test pairs from files of their own: nothing is dropped that can be translated and scored.
+
+    References keep their characters, whatever the text to train on does, so that scores are those of the files.
+    """
     with Store(stem) as store:
         found = blocks(*pair, languages=languages)
-        intake = take_in(found, store, limits=None, form=cleaning.unicode)
+        intake = take_in(found, store, limits=None, form=cleaning.unicode, target_form="NFC")
         part = store.all()
     if not len(part):
         raise CorpusError(f"Given {stem.name} files must hold at least one pair. Received: {pair[0]}:{intake.read}")

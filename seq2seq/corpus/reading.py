@@ -110,6 +110,27 @@ def languages_from(source: str | Path, target: str | Path | None = None) -> tupl
     return found
 
 
+def contradiction(
+    languages: tuple[str, str], source: str | Path, target: str | Path | None = None
+) -> tuple[str, str] | None:
+    """The languages that the names of the files tell, if they are not these in this order; regions do not count.
+
+    A TMX or JSONL file says itself which of its texts is which, so its order tells nothing.
+
+    >>> contradiction(("en", "de"), "news.de-en.tsv"), contradiction(("en", "de"), "ours.en_GB", "ours.de")
+    (('de', 'en'), None)
+    """
+    try:
+        told = languages_from(source, target)
+    except CorpusError:
+        return None
+    bare, wanted = ([re.split("[-_]", name.casefold())[0] for name in names] for names in (told, languages))
+    name = Path(source).name.casefold().removesuffix(_packing(source))
+    if target is None and (name.endswith(".tmx") or ENDINGS.get(Path(name).suffix) == "JSONL"):
+        bare, wanted = sorted(bare), sorted(wanted)
+    return told if bare != wanted else None
+
+
 def _aligned(source: str | Path, target: str | Path) -> Iterator[Block]:
     with Stream(source) as one, Stream(target) as two:
         for stream in (one, two):

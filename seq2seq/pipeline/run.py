@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -237,10 +238,13 @@ def sweep(run: Run) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Writes a file that is whole or absent."""
+    """Writes a file that is whole or absent, after a power cut too."""
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_bytes(content)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
     """
     settings = guiding.asked(files, settings)
     origin = parent.load(files.parent, settings) if files.parent else None
-    inherited = [msgspec.to_builtins(origin.config), {"corpus": {"weights": ()}}] if origin else []
+    inherited = [msgspec.to_builtins(origin.config), {"corpus": config.OWN}] if origin else []
     asked = config.build(*inherited, dict(settings))
     mixture.check(asked.corpus.weights, 1 + len(files.more))
     if not (files.valid_source or asked.corpus.valid):
@@ -36,6 +36,8 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
     report = _prepare(files, run, asked)
     replace(run.given, json.dumps(files.names).encode())
     say(str(report))
+    if files.more and not files.valid_source:
+        say("note: pairs to validate on are drawn from all corpora alike; --valid-source names those that count")
     pairs = report.splits["train"]
     if origin:
         candidates = [parent.inherit(origin, run, settings, pairs)]
@@ -71,7 +73,7 @@ def _prepare(files: Files, run: Run, asked: Config) -> corpus.Report:
         holdout=corpus.Holdout(
             wanted.valid,
             wanted.test,
-            asked.training.seed,
+            wanted.seed,
             valid_files=(files.valid_source, files.valid_target) if files.valid_source else None,
             test_files=(files.test_source, files.test_target) if files.test_source else None,
         ),

@@ -24,6 +24,7 @@ from seq2seq.config import Config
 from seq2seq.distribution import Devices
 from seq2seq.model import Seq2Seq
 from seq2seq.pipeline import material, parent
+from seq2seq.pipeline.alone import alone
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
@@ -72,6 +73,22 @@ def train(
     check_folder(run.folder, resume)
     devices = distribution.connect(gpus, say)
     say = say if devices.chief else _silence
+    with alone(run.folder) if devices.chief else contextlib.nullcontext():
+        return _train(files, run, settings, provenance or {}, resume=resume, devices=devices, before=before, say=say)
+
+
+def _train(
+    files: Files,
+    run: Run,
+    settings: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    *,
+    resume: bool,
+    devices: Devices,
+    before: Before,
+    say: Say,
+) -> Bundle | None:
+    """The steps, one after the other; each machine takes them, and the first one writes."""
     if devices.chief and resume:
         sweep(run)
     with _left_as_it_was(run, resume or not devices.chief):
@@ -103,13 +120,13 @@ def train(
         arrays, chosen, bleu = _best(trainer, judge, resolved)
         if origin and bleu < (first := origin["parent"]["bleu"]):
             say(f"note: on the validation set the model that it went on from is better, BLEU {first:.1f} to {bleu:.1f}")
-        facts = _facts(trainer, chosen) | {"pairs": len(pairs), **more, **origin, **(provenance or {})}
+        facts = _facts(trainer, chosen) | {"pairs": len(pairs), **more, **origin, **provenance}
         return _ship(run, resolved, arrays, facts, watch=watch, say=say)
 
     try:
         trainer.run(resample(0) if resample else pairs, valid, resume=resume)
     except training.Interrupted:
-        raise stopped(output) from None
+        raise stopped(run.folder) from None
     except TrainingError as error:
         if not (devices.chief and trainer.standing.history):
             raise
