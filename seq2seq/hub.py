@@ -86,7 +86,7 @@ def pull(repository: str, output: str | Path, *, revision: str | None = None) ->
     3. The files come to a hidden folder beside the output as plain files, and every checksum is verified.
 
     Arguments:
-        output: the folder to make; it must not exist or be empty.
+        output: the folder to make; new, or empty.
         revision: a branch, a tag or a commit; None is the main branch.
 
     Raises:

@@ -117,7 +117,7 @@ def ensemble(
 
     Arguments:
         models: two or more single models with the same tokenizers; their sizes may differ, and one may stand twice.
-        path: the folder to make; it must not exist or be empty.
+        path: the folder to make; new, or empty.
         tests: source and reference sentences by name, to measure it on before it is written.
         say: called with each line of progress.
 

@@ -92,7 +92,7 @@ class TranslationMemory:
         """Keeps a pair instead of what was known of its source, and gives the number of its entry.
 
         Raises:
-            TranslationMemoryError: source or target hold no text.
+            CorrectionError: source or target hold no text.
         """
         for name, text in (("source", source), ("target", target)):
             if not isinstance(text, str) or not text.strip():

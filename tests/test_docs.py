@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq import config
+from seq2seq import Translator, config, documents
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -117,3 +117,12 @@ def test_the_table_of_settings_holds_the_defaults(row: tuple[str, ...]) -> None:
 
 def test_the_table_of_settings_is_there() -> None:
     assert len(SETTINGS) == 17
+
+
+def test_markup_goes_where_the_page_says(pretrained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("markdown_it")
+    page = " ".join((ROOT / "docs" / "documents.md").read_text(encoding="utf-8").split())
+    before, after = re.search(r'inside it: "(.+?)" becomes "(.+?)";', page).groups()  # type: ignore[union-attr]
+    (tmp_path / "a.md").write_text(before + "\n", encoding="utf-8")
+    documents.translate(Translator.load(pretrained), tmp_path / "a.md", tmp_path / "b.md")
+    assert (tmp_path / "b.md").read_text(encoding="utf-8") == after + "\n"

@@ -40,7 +40,9 @@ Engine = Annotated[
     Literal["litert", "tensorflow"],
     typer.Option("--engine", help="litert is quick and needs no TensorFlow; tensorflow computes in float32."),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Processor threads. Default: all.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Processor threads. Default: all, litert at most four.")
+]
 Beam = Annotated[int | None, typer.Option("--beam", min=1, max=64, help="Hypotheses kept at each step.")]
 Greedy = Annotated[bool, typer.Option("--greedy", help="The same as --beam 1.")]
 LengthPenalty = Annotated[

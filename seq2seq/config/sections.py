@@ -104,7 +104,7 @@ class TrainingConfig(Section, frozen=True, kw_only=True):
     moving_average: Rate = 0.0
     """Decay a step of the moving average of the weights, which is then what is judged and kept; 0 keeps none."""
     average: Count = 5
-    """How many of the best checkpoints are averaged at the end."""
+    """How many of the best checkpoints are averaged at the end, if that is better than the best one alone."""
     patience: Count = 6
     """Epochs without a better validation BLEU before training stops."""
     checkpoint_minutes: Annotated[float, Meta(gt=0.0)] = 5.0

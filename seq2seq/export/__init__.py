@@ -64,7 +64,7 @@ def export(
             in and out, core operations alone), "litert" (model.tflite), "onnx" (serving_default.onnx and explain.onnx,
             ids too), "web" (model.tflite and a page that translates with it in the browser) or "model" (the model
             folder with its graph made again, so that an older model can do what newer ones can).
-        output: the folder to make; it must not exist or be empty.
+        output: the folder to make; new, or empty.
         precision: of the weights of "litert" and "web", one of `PRECISIONS`; the first unless given.
         sentences: what is translated to compare; a few drawn from the vocabulary come on top.
         references: translations of the sentences, if the export's BLEU is wanted.
