@@ -69,6 +69,14 @@ def test_a_seed_decides_the_plan():
     assert plan(5) != plan(6)
 
 
+def test_an_epoch_mixes_lengths_and_the_next_has_other_companions():
+    pairs = corpus(2000)
+    one, other = (batches.plan(pairs, 200, seed=seed) for seed in (5, 6))
+    widths = [int(pairs.target.lengths[rows].max()) for rows in one]
+    assert widths != sorted(widths)
+    assert {tuple(sorted(rows.tolist())) for rows in one} != {tuple(sorted(rows.tolist())) for rows in other}
+
+
 def test_a_pair_longer_than_the_budget_is_a_batch_of_its_own():
     pairs = Pairs(side([[9] * 50, [9]]), side([[9], [9]]))
     assert sorted(len(rows) for rows in batches.plan(pairs, 20)) == [1, 1]

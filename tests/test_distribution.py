@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,10 +28,10 @@ from seq2seq import batches, checkpoint, distribution, training  # noqa: E402
 from seq2seq.distribution import Devices, DistributionError  # noqa: E402
 from tests import distributed_training  # noqa: E402
 
-LONGEST = 200
+LONGEST = 500
 """Seconds that a run of two machines may take before it is killed."""
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 class Machines:
@@ -63,9 +65,16 @@ class Machines:
             process.join()
 
 
+def free() -> socket.socket:
+    """On a port that no system gives to others by itself, as one of port 0 may be before a machine takes it."""
+    while True:
+        with contextlib.suppress(OSError):
+            return socket.create_server(("127.0.0.1", random.SystemRandom().randrange(20_000, 32_000)))
+
+
 def environments(count: int) -> list[dict[str, str]]:
     """What each of so many machines has in its environment, of ports that are free."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    sockets = [free() for _ in range(count)]
     workers = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:
         each.close()

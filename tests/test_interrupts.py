@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
+
+from seq2seq.signals import StopSignals
 
 if sys.platform == "win32":
     pytest.skip("Windows has no SIGTERM", allow_module_level=True)
@@ -128,3 +131,12 @@ def test_what_the_shell_ignores_stays_ignored() -> None:
 def test_the_clock_does_not_end_a_process_that_is_ending(number: int) -> None:
     said, _ = ran(HEAD.format(number=number) + AFTERWARDS)
     assert said == "ended\n"
+
+
+def test_the_second_signal_to_a_training_acts_as_usual():
+    with StopSignals() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(1)

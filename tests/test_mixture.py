@@ -37,8 +37,8 @@ def test_a_run_sees_each_corpus_by_its_weight(tmp_path, sampling):
     for name, count, shift in (("a", 60, 0), ("b", 40, 100)):
         for language in ("en", "de"):
             files.append(tmp_path / f"{name}.{language}")
-            texts = [f"{name} {language} {n + shift:03d}\n" for n in range(count)]
-            files[-1].write_text("".join(texts) + "x " * 40 + f"{name}\n", encoding="utf-8")
+            texts = [f"{name} {language} {n + shift:03d}{' x' * 40 * (n % 10 == 0)}\n" for n in range(count)]
+            files[-1].write_text("".join(texts), encoding="utf-8")
     run = pipeline.Run(tmp_path / "run")
     run.folder.mkdir()
     settings = {
@@ -54,8 +54,17 @@ def test_a_run_sees_each_corpus_by_its_weight(tmp_path, sampling):
         for pairs in (draw(0), draw(0), draw(1))
     )
     assert first == again != second
-    texts = [text for text in run.text("train", "de") if not text.startswith("x")]  # the long ones are left out
-    assert len(kept) == len(texts)
+    lines = run.text("train", "de")
+    texts = [text for text in lines if " x" not in text]  # the long ones are left out
+    assert len(kept) == len(texts) < len(lines)
+    pairs = draw(0)
+    for row in range(len(pairs)):
+        source, target = (
+            side.decode(ids[row][:-1].tolist()) for side, ids in zip(sides, (pairs.source, pairs.target), strict=True)
+        )
+        assert source.replace(" en ", " de ") == target
+    if sampling:
+        assert draw(0).source.ids.tolist() != draw(1).source.ids.tolist()
     for text in texts:
         times = first.count(text)
         assert times == 1 if text.startswith("a") else times in (2, 3), text

@@ -9,7 +9,7 @@ tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
 from seq2seq import attention, objective  # noqa: E402
-from seq2seq.config import ModelConfig  # noqa: E402
+from seq2seq.config import DROPOUTS, ModelConfig  # noqa: E402
 from seq2seq.model import Seq2Seq  # noqa: E402
 
 V, S, T = 23, 5, 4
@@ -107,6 +107,25 @@ def test_dropout_acts_in_training_only():
     plain = model((SOURCE, TARGET)).numpy()
     np.testing.assert_array_equal(model((SOURCE, TARGET)).numpy(), plain)
     assert (model((SOURCE, TARGET), training=True).numpy() != plain).any()
+
+
+@pytest.mark.parametrize(
+    ("side", "name"),
+    [
+        *((side, name) for side in ("encoder", "decoder") for name in ("embedding_dropout", "dropout", "word_dropout")),
+        ("decoder", "readout_dropout"),
+    ],
+)
+def test_each_dropout_alone_acts(side, name):
+    model = network(encoder_layers=2, **dict.fromkeys(DROPOUTS, 0.0) | {name: 0.5})
+    memory, state = model.encode(SOURCE)
+
+    def said(training: bool) -> np.ndarray:  # of the first row, which has no padding
+        if side == "encoder":
+            return model.encode(SOURCE, training=training)[0].values[0].numpy()
+        return model.decode(TARGET, state, memory, training=training).logits[0].numpy()
+
+    assert np.abs(said(True) - said(False)).max() > 1e-2
 
 
 def test_word_dropout_drops_whole_words():

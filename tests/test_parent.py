@@ -184,6 +184,12 @@ def test_a_child_gathers_no_batches_and_computes_in_what_its_own_machine_does():
     assert (child["accumulate"], child["precision"]) == (1, "auto")
 
 
+def test_a_child_falls_by_a_cosine_and_needs_no_alignments():
+    mother = config.build({"training": {"schedule": "plateau", "guided_attention": 0.5}})
+    child = config.build(msgspec.to_builtins(mother), config.fine_tuning(mother, 300)).training
+    assert (child.schedule, child.final_learning_rate, child.guided_attention) == ("cosine", 1e-5, 0.0)
+
+
 def test_a_parent_of_wide_batches_is_trained_further_in_those_that_suit_the_text():
     wide = config.build({"training": {"batch_tokens": 2400}})
     sizes = [config.fine_tuning(wide, pairs)["training"]["batch_tokens"] for pairs in (300, 5000, 20_000, 200_000)]

@@ -9,13 +9,15 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
 
-from seq2seq import batches, bundle, config, holding, pipeline, precision, training  # noqa: E402
+from seq2seq import batches, bundle, config, holding, inference, pipeline, precision, training  # noqa: E402
 from seq2seq.cli import run  # noqa: E402
 from seq2seq.holding import held  # noqa: E402
 from seq2seq.pipeline import material  # noqa: E402
@@ -23,6 +25,7 @@ from seq2seq.pipeline import run as run_module  # noqa: E402
 from seq2seq.pipeline.alone import alone  # noqa: E402
 from seq2seq.pipeline.judge import Judge  # noqa: E402
 from seq2seq.pipeline.start import start  # noqa: E402
+from seq2seq.pipeline.train import _best as best  # noqa: E402
 from seq2seq.pipeline.train import _describe as describe  # noqa: E402
 from seq2seq.tokenizer import Tokenizer, TokenizerError  # noqa: E402
 
@@ -117,6 +120,7 @@ def test_resuming_nothing_is_refused(tmp_path, capsys):
     assert "There must be a run to resume; leave --resume out to start one. Received: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_settings(learned, capsys):
     before = (learned / "config.yaml").read_bytes()
     assert run(["train", "--output", str(learned), "--resume", "--set", "training.epochs=99"]) == 1
@@ -199,6 +203,7 @@ def test_a_training_that_goes_astray_leaves_what_it_had_learned(tmp_path, monkey
     assert not pipeline.Run(tmp_path / "run").finished  # for --seeds and --teachers
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_text(learned, tmp_path, capsys):
     for name in ("b.en", "b.de"):
         (tmp_path / name).write_text("one\n")
@@ -278,6 +283,48 @@ def test_validation_looks_at_sentences_from_all_over_the_set(tmp_path):
     assert {after - before for before, after in itertools.pairwise(rows)} == {2, 3}
 
 
+def test_gates_have_their_names(tmp_path):
+    chosen = pipeline.Run(tmp_path)
+    chosen.data.mkdir()
+    for side in ("en", "de"):
+        (chosen.data / f"valid.{side}").write_text("one\n")
+    settings = config.build({"source_language": "en", "target_language": "de"})
+    row = batches.Side.of(np.array([7, 3], np.int32), [2])
+    judge, order = Judge(chosen, settings, None, batches.Pairs(row, row)), np.arange(6.0)  # i f g o c h
+    judge._said = [[7]]
+    arrays = {
+        "attention": np.zeros((1, 2, 2)),
+        "encoder": np.stack([order, 10 + order]).reshape(1, 2, 6, 1, 1, 1),
+        "decoder": (20 + order).reshape(1, 6, 1, 1, 1),
+    }
+    judge._runner = SimpleNamespace(explain=lambda **_: arrays)
+    told = {name: float(values.ravel()[0]) for name, values in judge._look(0).gates.items()}
+    layers, gates = {"encoder 1 forward": 0, "encoder 1 backward": 10, "decoder 1": 20}, "input forget  output"
+    assert told == {
+        f"{layer}/{gate}": base + at
+        for layer, base in layers.items()
+        for at, gate in enumerate(gates.split(" "))
+        if gate
+    }
+
+
+@pytest.mark.parametrize(
+    ("mean", "alone", "said"), [(31.0, 30.0, "average of epochs 1, 2"), (30.0, 31.0, "those of epoch 2")]
+)
+def test_the_mean_of_the_best_epochs_ships_where_it_scores_higher(monkeypatch, mean, alone, said):
+    weight = keras.Variable(np.zeros(1, "float32"))
+    standing = training.Standing(history=[{"bleu": bleu, "valid_perplexity": 9.0} for bleu in (20.0, 25.0)])
+    averaged = SimpleNamespace(standing=standing, averaged=lambda epochs: {weight.path: np.full(1, float(len(epochs)))})
+    monkeypatch.setattr(inference, "build", lambda *_: SimpleNamespace(weights=[weight]))
+
+    def judge(network):
+        return {"bleu": mean if weight.numpy()[0] == 2 else alone}
+
+    arrays, phrase, bleu = best(averaged, judge, config.build({"training": {"average": 2}}))
+    assert said in phrase and bleu == 31.0
+    assert arrays[weight.path].dtype == np.float16
+
+
 def test_a_corpus_of_three_lines_is_refused(tmp_path, capsys):
     for name in ("a.en", "a.de"):
         (tmp_path / name).write_text("one\ntwo\nthree\n")
@@ -311,6 +358,7 @@ def test_runs_of_other_seeds_hold_out_the_same_pairs_unless_asked(tmp_path):
     assert tokenizers[0] == tokenizers[1]  # so `seq2seq ensemble` takes their models
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_in_one_process_at_a_time(learned, capsys, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in learned.rglob("*")}
     with held(learned):

@@ -202,6 +202,21 @@ def test_a_file_that_loses_weights_is_named(monkeypatch):
         preflight.check_file(network(), network, batch())
 
 
+def test_what_is_unsound_does_not_pass_the_whole(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(preflight, "Seq2Seq", SeesTheFuture)  # learning by heart does not use `call`
+        with pytest.raises(PreflightError, match="must not depend on later pieces"):
+            preflight.check(settings(), corpus(3), (V, None), seconds=HOUR)
+    saved = checkpoint.save
+
+    def halved(path, variables, state=None):
+        saved(path, {name: value.numpy() / 2 for name, value in variables.items()}, state)
+
+    monkeypatch.setattr(checkpoint, "save", halved)
+    with pytest.raises(PreflightError, match="A loaded network must score as the saved one"):
+        preflight.check(settings(), corpus(3), (V, None), seconds=HOUR)
+
+
 def test_a_full_disk_is_named(monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")

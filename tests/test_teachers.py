@@ -74,6 +74,7 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             assert search.temperature == 1 and search.top_k == 10
             return draw(translator, pairs, folder, search=search, identity=identity)
         calls.append((folder.name, list(pairs()), search))
+        told[f"{folder.name}, original"] = keep_original
         backs[folder.name] = back and (back.source_language, back.target_language)
         folder.mkdir(parents=True)
         paths = folder / "train.en", folder / "train.de"
@@ -149,6 +150,7 @@ class TestStages:
         _, files, settings = staged.calls[4]
         assert (files.source.parent.name, files.more[0][0].parent.name) == ("own", "new")
         assert (files.valid_source.name, files.test_target.name) == ("valid.en", "test.de")
+        assert (staged.told["own, original"], staged.told["new, original"]) == (True, False)
         student = config.build(settings)
         assert (student.model.dropout, student.model.word_dropout) == (0.2, 0.067)
         assert (student.training.r_drop, student.training.moving_average) == (0.0, 0.999)
@@ -181,6 +183,14 @@ class TestStages:
         for at in (1, 4):
             asked = config.build(staged.calls[at][2])
             assert (asked.model.variational_dropout, asked.training.sampling) == (False, 0.5)
+
+    def test_weights_and_alignments_are_the_teachers_alone(self, staged):
+        staged.settings["corpus"] = {"weights": [1.0, 3.0]}
+        staged.settings["training"]["guided_attention"] = 0.2
+        staged.go()
+        for at in (1, 4):
+            made = config.build(staged.calls[at][2])
+            assert (made.corpus.weights, made.training.guided_attention) == ((), 0.0)
 
     def test_what_was_asked_for_need_not_be_asked_for_again(self, staged):
         staged.settings["model"]["variational_dropout"] = False

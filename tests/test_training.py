@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ keras = pytest.importorskip("keras")
 
 from stopping import Stop  # noqa: E402
 
-from seq2seq import batches, checkpoint, divergence, optimizer, step, training  # noqa: E402
+from seq2seq import batches, checkpoint, divergence, objective, optimizer, step, training  # noqa: E402
 from seq2seq.batches import Pairs, Side  # noqa: E402
 from seq2seq.config import ModelConfig, TrainingConfig  # noqa: E402
 from seq2seq.model import Seq2Seq  # noqa: E402
@@ -154,16 +155,22 @@ def test_r_drop_of_a_network_without_dropout_is_the_plain_loss():
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_r_drop_adds_what_two_readings_disagree_by():
+def test_r_drop_weighs_what_they_disagree_by():
     model = network()
     batch = tf.nest.map_structure(tf.constant, batches.batch(corpus(4), np.arange(4)))
     totals = []
     for alpha in (1e-9, 4.0):
-        keras.utils.set_random_seed(1)
-        same = network()
+        same = network()  # which sets the seed of its dropout
         same.set_weights(model.get_weights())
         totals.append(float(tf.reduce_sum(step.losses(same, batch, settings(r_drop=alpha))[0])))
-    assert totals[1] > totals[0] + 1e-3
+    same = network()
+    same.set_weights(model.get_weights())
+    twice = tf.nest.map_structure(step._twice, batch)
+    memory, state = same.encode(twice.source, training=True)
+    first, second = tf.split(same.decode(twice.target_in, state, memory, training=True).logits, 2)
+    apart = float(tf.reduce_sum(objective.disagreement(first, second, batch.target_out)))
+    assert apart > 1e-3
+    assert totals[1] - totals[0] == pytest.approx(4.0 / 4 * apart, rel=1e-3)
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path):
@@ -334,6 +341,45 @@ def test_valid_perplexity_is_that_of_all_pairs_whatever_the_batches():
     likelihood = step.likelihood_function(model)
     together = training.valid_perplexity(likelihood, pairs, 4000)
     assert training.valid_perplexity(likelihood, pairs, 10) == pytest.approx(together, rel=1e-5)
+    made = batches.batch(pairs, np.arange(20))
+    _, nats = objective.smoothed_cross_entropy(model((made.source, made.target_in)), made.target_out)
+    mean = float(tf.reduce_sum(nats)) / np.count_nonzero(made.target_out)
+    assert together == pytest.approx(np.exp(mean), rel=1e-5)
+
+
+def test_a_gradient_is_clipped_and_its_norm_told_as_it_was():
+    taken = tf.Variable(0.0)
+    adam = SimpleNamespace(apply=lambda gradients, _: taken.assign(tf.linalg.global_norm(gradients)))
+    move = step.step_function(network(), adam, settings(clip_norm=0.01))
+    _, norm = move(*batches.batch(corpus(7), np.arange(7)))
+    assert float(norm) > 0.05
+    assert float(taken) == pytest.approx(0.01, rel=1e-4)
+
+
+def test_every_epoch_has_pairs_and_an_order_of_its_own(tmp_path):
+    def run(resample):
+        made, seen = trainer(tmp_path / str(bool(resample))), []
+        made.resample, dataset = resample, made.devices.dataset
+        made.devices.dataset = lambda pairs, plan: seen.append((pairs, plan)) or dataset(pairs, plan)
+        made.run(corpus(), corpus())
+        return seen
+
+    drawn = [pairs.target.ids.tolist() for pairs, _ in run(lambda epoch: corpus(seed=epoch))]
+    assert drawn == [corpus(seed=epoch).target.ids.tolist() for epoch in range(3)]
+    one, other, _ = ([rows.tolist() for rows in plan] for _, plan in run(None))
+    assert one != other
+
+
+def test_while_the_rate_rises_an_epoch_is_compared_with_chance_alone(tmp_path):
+    planned = len(batches.plan(corpus(), 60, seed=0))
+    made, nats, seen = trainer(tmp_path, epochs=9, warmup_steps=2 * planned), iter([1.0, 2.5, *[1.0] * 7]), []
+
+    def take(batch, ends):
+        seen.append(next(nats) if len(seen) % planned == 0 else seen[-1])
+        return tf.constant([1.0, seen[-1], 1.0]), tf.constant(1.0)
+
+    made._step = lambda signature: take
+    assert made.run(corpus(), corpus()).epoch == 9
 
 
 def test_the_step_scales_by_tokens_not_by_padding():
@@ -383,7 +429,8 @@ def test_the_last_batches_of_an_epoch_are_a_step_though_they_are_few(tmp_path):
     made = trainer(tmp_path, accumulate=4, epochs=2)
     seen = []
     made.callbacks.on_train_batch_end = lambda batch, logs: seen.append(logs["gradient_norm"])
-    made.run(corpus(), corpus())
+    standing = made.run(corpus(), corpus())
+    assert standing.history[-1]["learning_rate"] == pytest.approx(2e-5)  # the schedule counts steps
     planned = len(batches.plan(corpus(), 60, seed=0))
     assert planned % 4 and len(seen) == 2 * planned
     assert int(made.optimizer.iterations) == 2 * -(-planned // 4)
