@@ -154,6 +154,13 @@ def test_an_export_that_says_something_else_is_not_there(exported, tiny, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_blank_sentences_are_compared_too(tiny, tmp_path):
+    folder = export.export(tiny, "saved_model", tmp_path / "out", sentences=["", *SENTENCES, " "])
+    told = json.loads((folder / "certificate.json").read_text())["compared"]
+    assert told["same"] == told["sentences"] >= len(SENTENCES) + 2
+
+
 def test_an_export_that_looks_elsewhere_is_refused():
     face = SimpleNamespace(engine=Other())
     told = {"attention": [[[0.25, 0.25, 0.25, 0.25, 0.0], [0.25, 0.25, 0.25, 0.252, 0.0]]]}

@@ -283,6 +283,14 @@ class TestResources:
     def test_short_sentences_are_no_code(self, translate: Translate) -> None:
         said = ["Password:", "Loading...", "Done.", "Yes/No", "Größe/Farbe", "他来了.", "Why?"]
         code = ["key_1", "http://a.b/c", "./path", "/home", "#fff", "v1.2", "a=b", "camelCase", "me@a.org", "C:\\\\x"]
+        code += [
+            "550e8400-e29b-41d4-a716-446655440000",
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "a1b2c3",
+            "en-US",
+            "zh-Hans",
+        ]
+        said += ["cafe", "Q3", "COVID-19", "part-time", "decade"]
         text = "[" + ", ".join(f'"{each}"' for each in (*said, *code)) + "]"
         done = text
         for each in said:
@@ -303,7 +311,22 @@ class TestPlaceholders:
 
     @pytest.mark.parametrize(
         "text",
-        ["{name}", "{{ a b }}", "%s", "%1$d", "%(n)s", "${x}", "$HOME", "<b>", "https://a.org/b?c=d", "a@b.org", "%n%"],
+        [
+            "{name}",
+            "{{ a b }}",
+            "%s",
+            "%1$d",
+            "%(n)s",
+            "${x}",
+            "$HOME",
+            "<b>",
+            "https://a.org/b?c=d",
+            "a@b.org",
+            "%n%",
+            "%{name}",
+            "&hellip;",
+            "&#8217;",
+        ],
     )
     def test_each_kind_is_known(self, text: str) -> None:
         from seq2seq.documents.work import PLACEHOLDER
@@ -396,6 +419,11 @@ class TestPages:
             "<p>the <B>key</B> &amp; you<br>him <", "<p>der <B>Schlüssel</B> &amp; Sie<br>ihm <"
         )
         assert translate("a.html", page) == done
+
+    @pytest.mark.parametrize("space", ["\u3000", "\u202f", "\u2009", "\u2028"])
+    def test_attributes_keep_their_spaces(self, translate: Translate, space: str) -> None:
+        inside = f'<img alt="two{space}words">'
+        assert translate("a.html", f"<p>the {inside} key</p>", Upper()) == f"<p>THE {inside} KEY</p>"
 
     @pytest.mark.parametrize("name", ["a.html", "a.txt", "a.csv", "a.md", "a.srt", "a.po", "a.jsonl"])
     def test_nothing_stays_nothing(self, translate: Translate, name: str) -> None:

@@ -84,6 +84,16 @@ class TestScripted:
         assert [each[0].ids for each in found] == [tuple(reversed(text)) for text in texts]
         assert all(len(each) == 1 and each[0].finished for each in found)
 
+    def test_what_must_be_said_may_hold_what_is_forbidden(self, backwards: LiteRTEngine) -> None:
+        wanted = Demands(required=((30, 31), (33,)), forbidden=((30,), (31, 30), (32,)))
+        (found,) = backwards.translate([[20, 21]], SearchConfig(beam=8), [wanted])
+        assert found[0].finished and {30, 31, 33} <= set(found[0].ids) and 32 not in found[0].ids
+
+    def test_a_least_length_beyond_the_usual_limit_has_room(self, backwards: LiteRTEngine) -> None:
+        for search in (SearchConfig(min_length=30), SearchConfig(min_ratio=4.0)):
+            (found,) = backwards.translate([[20] * (1 if search.min_length else 12)], search)
+            assert found[0].finished
+
     def test_n_best_are_different_and_sorted(self, backwards: LiteRTEngine) -> None:
         [found] = backwards.translate([[20, 30, 40]], WIDE)
         assert len({each.ids for each in found}) == 3
@@ -350,7 +360,7 @@ class TestMessages:
 
     def test_a_translation_that_is_too_long_to_be_scored(self, backwards: LiteRTEngine) -> None:
         long = [5] * (engine.MAX_SOURCE + 1)
-        pattern = r"^A translation that is scored must have at most 256 pieces\. Received: 257$"
+        pattern = r"^A translation that is given must have at most 256 pieces\. Received: 257$"
         self.refused(lambda: backwards.score([[5]], [long]), pattern)
         self.refused(lambda: backwards.occlusion([5], long), pattern)
 

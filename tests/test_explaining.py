@@ -167,6 +167,24 @@ def test_muted_words_get_no_attention_and_boosted_ones_more(translator: Translat
     ]
 
 
+def test_a_given_translation_has_a_limit(translator: Translator) -> None:
+    with pytest.raises(
+        EngineError, match=r"A translation that is given must have at most 256 pieces\. Received: \d{3,}$"
+    ):
+        translator.explain("ja", target="ja " * 300)
+
+
+def test_the_beam_of_a_long_prefix_has_room_for_it(translator: Translator) -> None:
+    told = translator.explain("ja", terms=Terms(prefix="der Hund die Katze das Haus ein Baum " * 3), beam=True)
+    assert told.beam is not None and len(told.target) > 16
+    best, said = next(node for node in told.beam if node.hypothesis == 1), []
+    while best.parent is not None:
+        said.append(best.piece)
+        best = told.beam[best.parent]
+    assert tuple(said[::-1]) == told.target[: len(said)]
+    assert len(said) >= len(told.target) - 1
+
+
 def test_muting_reaches_the_search(translator: Translator) -> None:
     terms = Terms(attend={"Hund": MUTE})
     told = shown(translator, SENTENCES[0], terms=terms)

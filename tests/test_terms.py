@@ -82,6 +82,11 @@ class TestTerms:
         assert terms.called("一只狗走了") == ("Hund",)
         assert terms.called("renew") == ()
 
+    def test_a_term_that_begins_with_a_capital_comes_before_the_same_one_without(self) -> None:
+        for glossary in ({"turkey": "Truthahn", "Turkey": "Türkei"}, {"Turkey": "Türkei", "turkey": "Truthahn"}):
+            assert set(Terms(glossary=glossary).called("Turkey eats turkey.")) == {"Türkei", "Truthahn"}
+            assert Terms(glossary=glossary).called("Turkey is large.") == ("Türkei",)
+
     def test_a_letter_and_its_marks_are_one_however_they_are_written(self) -> None:
         terms = Terms(glossary={"cafe\u0301": "Café", "काम": "work"})
         assert terms.called("the café") == terms.called("the cafe\u0301") == ("Café",)
@@ -97,6 +102,7 @@ class TestSpans:
             ("See https://a.org/b_(c)?d=e&f#g. Or (www.a.org)!", ["https://a.org/b_(c)?d=e&f#g", "www.a.org"]),
             ("看https://a.org/b。", ["https://a.org/b"]),
             ("Write to j.doe+x@mail.example.org.", ["j.doe+x@mail.example.org"]),
+            ("Hello %{name}", ["%{name}"]),
             ("{name} {0} {} {{ x }} {a b}", ["{name}", "{0}", "{}", "{{ x }}"]),
             ("%s, %d, %(x)d, %1$s, %.2f; 100% sure", ["%s", "%d", "%(x)d", "%1$s", "%.2f", "100%"]),
             ("$HOME and ${HOME} cost $5 or 5 $", ["$HOME", "${HOME}", "$5", "5 $"]),

@@ -210,6 +210,12 @@ class TestRefused:
         refused = place.client.post("/v1/corrections", content=b'{"source": "a", "target": "b"}')
         assert (refused.status_code, said(refused)) == (415, "The content type must be application/json.")
 
+    def test_another_site_cannot_have_a_file_translated(self, place: SimpleNamespace) -> None:
+        wish = {"params": {"name": "a.txt"}, "content": b"the key\n"}
+        refused = place.client.post("/v1/documents", headers={"sec-fetch-site": "cross-site"}, **wish)
+        assert refused.status_code == 403 and said(refused)
+        assert place.client.post("/v1/documents", headers={"sec-fetch-site": "same-origin"}, **wish).status_code == 200
+
     def test_other_paths_and_methods_have_the_same_form(self, place: SimpleNamespace) -> None:
         assert said(place.client.get("/v1/nothing")).startswith("There is nothing here")
         refused = place.client.get("/v1/translate")
@@ -361,6 +367,11 @@ class TestExplain:
         assert (trace.text, trace.translation, trace.cells) == ("the key", "der Schlüssel", None)
         trace = Explanation.from_json(place.client.post("/v1/explain", json={"text": "the key", "cells": True}).text)
         assert trace.cells is not None
+
+    def test_the_first_piece_has_a_gradient_too(self, place: SimpleNamespace) -> None:
+        for step in (0, 1):
+            told = place.client.post("/v1/explain", json={"text": "the key", "step": step}).json()
+            assert told["gradient"]["step"] == step
 
     @pytest.mark.parametrize("form", [{"text": ["a"]}, {"text": "x" * 101}, {"text": "a", "target": "x" * 101}, {}])
     def test_takes_one_text_within_the_limits(self, place: SimpleNamespace, form: dict) -> None:

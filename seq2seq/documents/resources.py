@@ -15,8 +15,13 @@ from seq2seq.documents.files import Lines
 from seq2seq.documents.units import DocumentError, Part, Unit, has_words, plain
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_CODE = re.compile(r"(?=[!-~]+$)(?:[/.#@\\][\w/.:#@\\-]\S*|\S*\w[_/.:#@\\=]+[\w/]\S*)|[a-z]+[A-Z]\w*")
-"""Names, paths, addresses: a sign between two letters, or before the first, and no space."""
+_CODE = re.compile(
+    r"(?=[!-~]+$)(?:[/.#@\\][\w/.:#@\\-]\S*|\S*\w[_/.:#@\\=]+[\w/]\S*)|[a-z]+[A-Z]\w*"
+    r"|(?=\D*\d)(?=[\d-]*[A-Fa-f])[\dA-Fa-f]{4,}(?:-[\dA-Fa-f]{4,})*|(?:[A-Za-z]+\d+){2,}[A-Za-z]*|(?:\d+[A-Za-z]+){2,}\d*"
+    r"|[a-z]{2,3}-(?:[A-Z]{2}|[A-Z][a-z]{3})"
+)
+"""Names, paths, addresses: a sign between two letters, or before the first, and no space. Letters between digits,
+as in identifiers, and names of languages, such as en-US."""
 _CHOICE = re.compile(r"[A-Z][a-z]+(?:/[A-Z][a-z]+)+")
 _MESSAGE = re.compile(r"\{\s*\w+\s*,")
 """A message of ICU with its own grammar, such as {count, plural, ...}."""

@@ -111,8 +111,11 @@ def merged(nodes: Sequence[Node]) -> tuple[Node, ...]:
     return tuple(found)
 
 
-_HELD = str.maketrans(" \n\r\t\u00a0", "\x00\x01\x02\x03\x04")
-_FREED = str.maketrans("\x00\x01\x02\x03\x04", " \n\r\t\u00a0")
+_SPACES = " \n\r\t\x0b\x0c\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+_HELD = {ord(space): 0xFDD0 + at for at, space in enumerate(_SPACES)}  # noncharacters, which no text has
+_FREED = {held: space for space, held in _HELD.items()}
 
 
 def hold(markup: str) -> str:

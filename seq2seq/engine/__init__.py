@@ -13,7 +13,18 @@ import numpy as np
 from seq2seq import bundle
 from seq2seq.bundle import GRAPH, Bundle
 from seq2seq.config import SearchConfig
-from seq2seq.engine.batching import EOS, MAX_SOURCE, PAD, Arrays, Demands, EngineError, Hypothesis, RunError, Told
+from seq2seq.engine.batching import (
+    EOS,
+    MAX_SOURCE,
+    PAD,
+    Arrays,
+    Demands,
+    EngineError,
+    Hypothesis,
+    RunError,
+    Told,
+    check_targets,
+)
 from seq2seq.engine.demands import NOTHING
 from seq2seq.engine.litert import LiteRTEngine
 from seq2seq.engine.looking import ALTERNATIVES, USUAL, Aim, OlderGraphError
@@ -38,6 +49,7 @@ __all__ = [
     "Sharing",
     "TensorFlowEngine",
     "bundle",
+    "check_targets",
     "load",
 ]
 

@@ -96,10 +96,7 @@ def translate(
             inputs = basic_inputs(together, search)
             if not plain:
                 demanded = [asked[row] for row in places[-1]]
-                if not search.max_length:  # what is demanded must have room
-                    room_for = [min(demands.pieces(each), MAX_SOURCE) for each in demanded]
-                    inputs["max_length"] += np.array(room_for, np.int32)
-                inputs |= demands.inputs(together, search, demanded, int(inputs["max_length"].max()))
+                inputs |= demanding(inputs["max_length"], together, search, demanded)
             jobs.append(("translate" if plain else "constrained", inputs))
     found: list[list[Hypothesis]] = [[] for _ in sources]
     for batch, (_, inputs), outputs in zip(places, jobs, run(jobs), strict=True):
@@ -126,11 +123,7 @@ def score(
     """
     search = SearchConfig(beam=1, max_length=1)
     check(sources, search, ())
-    for target in targets:
-        if len(target) > MAX_SOURCE:
-            raise EngineError(
-                f"A translation that is scored must have at most {MAX_SOURCE} pieces. Received: {len(target)}"
-            )
+    check_targets(targets)
     said = [(*target, EOS) for target in targets]
     longest = [max(len(source) + 1, len(target)) for source, target in zip(sources, said, strict=True)]
     places, jobs = list(_batches(longest, 1, workers, room)), []
@@ -149,6 +142,15 @@ def score(
         for place, row in enumerate(rows):
             found[row] = tuple(steps[: len(said[row]), place].tolist())
     return found
+
+
+def check_targets(targets: Iterable[Sequence[int]]) -> None:
+    """Refuses translations that are too long to be said by force: at each piece all of the vocabulary is looked at."""
+    for target in targets:
+        if len(target) > MAX_SOURCE:
+            raise EngineError(
+                f"A translation that is given must have at most {MAX_SOURCE} pieces. Received: {len(target)}"
+            )
 
 
 def hypotheses(search: SearchConfig) -> int:
@@ -185,6 +187,20 @@ def basic_inputs(sources: Sequence[Sequence[int]], search: SearchConfig) -> Arra
         "word_reward": np.array([search.word_reward], np.float32),
         "coverage_penalty": np.array([search.coverage_penalty], np.float32),
     }
+
+
+_LEAST = 1000  # pieces that a least length asks for at most
+
+
+def demanding(
+    limits: np.ndarray, sources: Sequence[Sequence[int]], search: SearchConfig, wanted: Sequence[Demands]
+) -> Arrays:
+    """What the signature `constrained` takes beyond `basic_inputs`, whose limits give way to what is demanded."""
+    if not search.max_length:
+        limits = limits + np.array([min(demands.pieces(each), MAX_SOURCE) for each in wanted], np.int32)
+        least = [min(demands.shortest(source, search), _LEAST) + 10 for source in sources]
+        limits = np.maximum(limits, least).astype(np.int32)
+    return {"max_length": limits} | demands.inputs(sources, search, wanted, int(limits.max()))
 
 
 def pad(rows: Sequence[Sequence[int]]) -> np.ndarray:

@@ -27,7 +27,7 @@ class Demands:
     required: tuple[Ids, ...] = ()
     """Phrases that it says somewhere. Their pieces share the beam, which should be wider than they are many."""
     forbidden: tuple[Ids, ...] = ()
-    """Phrases that it says nowhere."""
+    """Phrases that it says nowhere, but within one that it must say."""
     attention_bias: tuple[float, ...] = ()
     """What is added to the attention scores of each source piece, EOS included; empty adds nothing."""
 
@@ -50,9 +50,9 @@ def inputs(sources: Sequence[Sequence[int]], search: SearchConfig, wanted: Seque
     """What the signature `constrained` takes beyond `translate`, for a batch of at most `steps` pieces."""
     drawn = search.n_best if search.temperature else 0
     return {
-        "min_length": np.array([_shortest(source, search) for source in sources], np.int32),
+        "min_length": np.array([shortest(source, search) for source in sources], np.int32),
         "prefix": _block([[each.prefix] for each in wanted])[:, 0],
-        "forbidden": _block([each.forbidden for each in wanted], left=True),
+        "forbidden": _block([_possible(each) for each in wanted], left=True),
         "required": _block([each.required for each in wanted]),
         "no_repeat": np.array([search.no_repeat], np.int32),
         "temperature": np.array([search.temperature], np.float32),
@@ -73,8 +73,18 @@ def biases(sources: Sequence[Sequence[int]], wanted: Sequence[Sequence[float]]) 
     return block
 
 
-def _shortest(source: Sequence[int], search: SearchConfig) -> int:
+def shortest(source: Sequence[int], search: SearchConfig) -> int:
+    """Fewest pieces of a translation before its end."""
     return max(search.min_length, int(search.min_ratio * (len(source) + 1)))
+
+
+def _possible(wanted: Demands) -> list[Ids]:
+    """What is forbidden without parts of what is required, which could not be said then; and there is no end before."""
+
+    def holds(phrase: Ids, part: Ids) -> bool:
+        return any(phrase[start : start + len(part)] == part for start in range(len(phrase) - len(part) + 1))
+
+    return [each for each in wanted.forbidden if not any(holds(phrase, each) for phrase in wanted.required)]
 
 
 def _block(rows: Sequence[Sequence[Ids]], *, left: bool = False) -> np.ndarray:

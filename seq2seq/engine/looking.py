@@ -67,7 +67,7 @@ def replay(run: Run, source: Sequence[int], search: SearchConfig, wanted: Demand
     inputs = batching.basic_inputs([source], search)
     plain = is_plain(search, wanted)
     if not plain:
-        inputs |= demands.inputs([source], search, [wanted], int(inputs["max_length"][0]))
+        inputs |= batching.demanding(inputs["max_length"], [source], search, [wanted])
     [outputs] = run([("translate" if plain else "constrained", inputs)])
     return _alone(outputs, dict.fromkeys(("record_tokens", "record_parents", "record_log_probs"), 1))
 

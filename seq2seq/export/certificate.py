@@ -98,7 +98,10 @@ def content(bundle: Bundle, folder: Path, face: Face, compared: Sample) -> bytes
     """
     best, told, explained = _both(bundle, folder, face, compared)
     tokenizer = Tokenizer(bundle.read(bundle.tokenizers[1]))
-    expected = [face.expected(hypothesis, tokenizer) for hypothesis in best]
+    expected = [
+        face.expected(hypothesis, tokenizer) if source or face.by != "text" else ""  # of blank text nothing is said
+        for source, hypothesis in zip(compared.sources, best, strict=True)
+    ]
     said = [face.clean(words, tokenizer) for words, _ in told]
     same = sum(ours == theirs for ours, theirs in zip(said, expected, strict=True))
     scores = np.array([[score, each.score] for (_, score), each in zip(told, best, strict=True)])

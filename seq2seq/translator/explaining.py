@@ -17,7 +17,7 @@ import numpy as np
 from seq2seq import engine as engines
 from seq2seq import offsets
 from seq2seq.config import SearchConfig
-from seq2seq.engine import ALTERNATIVES, EOS, Aim, Engine, EngineError, Hypothesis
+from seq2seq.engine import ALTERNATIVES, EOS, Aim, Engine, EngineError, Hypothesis, check_targets
 from seq2seq.explanation import Cells, Explanation, Gradient, Influence, Last, Node, rank_correlation, tree
 from seq2seq.explanation.numbers import decimals
 from seq2seq.tokenizer import Tokenizer
@@ -115,6 +115,7 @@ class Explainer:
         if asked.target is not None:
             said = clean(asked.target)[0]
             ids = tuple(self._target.encode(said))
+            check_targets([ids])
             spans = offsets.of_text(self._target, said)
             return Spoken(sentence, said, tuple(spans), Hypothesis(ids, 0.0, 0.0, True), None, forced=True)
         found = self._searcher([sentence], asked.search)[sentence] if sentence.ids else None

@@ -73,7 +73,7 @@ class Terms:
             raise TermsError(f"A glossary must be a mapping. Received: {self.glossary!r:.40}")
         object.__setattr__(self, "attend", dict(map(_attended, dict(self.attend).items())))
         terms = {" ".join(_phrase("glossary term", each).split()): each for each in self.glossary}
-        longest_first = sorted(terms, key=len, reverse=True)
+        longest_first = sorted(terms, key=lambda term: (-len(term), term.islower()))  # "Turkey" before "turkey"
         targets = {each: _phrase("glossary term", self.glossary[terms[each]]) for each in longest_first}
         object.__setattr__(self, "glossary", targets)
         for demanded in (self.prefix, *self.required, *targets.values()):

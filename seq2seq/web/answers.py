@@ -198,6 +198,8 @@ class Guard:
             await _large(most)(scope, receive, send)
         elif scope["method"] == "POST" and scope["path"] not in self._bodies and kind != "application/json":
             await failure(415, "The content type must be application/json.")(scope, receive, send)
+        elif scope["method"] == "POST" and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            await failure(403, "Pages of other sites may not ask for this.")(scope, receive, send)
         elif self._held + int(declared) > MAX_HELD:
             raise Busy("Too much waits already; please try again in a moment.")
         else:

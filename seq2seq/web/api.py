@@ -129,8 +129,8 @@ class Api:
         search = plain.search(desk.translator.config.search, form.search, 1)
         wanted: dict[str, Any] = {"search": search, "terms": plain.terms(form.terms)}
         for key in ("target", "cells", "beam", "alternatives", "step"):
-            if getattr(form, key) not in (None, False):
-                wanted[key] = getattr(form, key)
+            if (value := getattr(form, key)) is not None and value is not False:  # a step of 0 is one
+                wanted[key] = value
         with answers.awaited() as go_on:
             trace = await self._do(desk, self._traced, desk, form, wanted, go_on)
         return Response(trace, media_type="application/json")
