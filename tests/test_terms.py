@@ -108,6 +108,8 @@ class TestSpans:
             ("$HOME and ${HOME} cost $5 or 5 $", ["$HOME", "${HOME}", "$5", "5 $"]),
             ('<b>a</b> <x id="1"/> a < b &amp; c', ["<b>", "</b>", '<x id="1"/>']),
             ("1,000.5, 5 km, 20 °C, 8%", ["1,000.5", "5 km", "20 °C", "8%"]),
+            ("我跑了5 km。又5 km的", ["5 km", "5 km"]),
+            ("On 12.03.2024 and 1.2.24", []),
             ("At 8:30 on 9/11 1984 they had 12 dogs, and I'm 5 men.", []),
         ],
     )
@@ -123,6 +125,14 @@ class TestSpans:
             ("5 km", "15 km", ["5 km"]),
             ("5 km", "5 kmühn", ["5 km"]),
             ("5 km", "5", ["5 km"]),
+            ("5 km", "Это 5 км.", []),
+            ("5 km", "我跑了5公里。", []),
+            ("5 km", "5 किलोमीटर", []),
+            ("5 km", "5 ja", ["5 km"]),
+            ("$5", "5美元", []),
+            ("1.5", "长1.5米", []),
+            ("10.30", "at 10:30", []),
+            ("10.00", "at 10", []),
             ("$12.50", "12,50 $", []),
             ("$12.50", "12,50 Dollar", []),
             ("2.00 km", "2 km", []),
@@ -352,3 +362,9 @@ class TestAttention:
     def test_what_cannot_be_meant_is_refused(self, attend: dict, message: str) -> None:
         with pytest.raises(TermsError, match=f"^{message}$"):
             Terms(attend=attend)
+
+
+def test_a_term_of_a_script_without_spaces_is_demanded_as_it_stands_inside_a_sentence() -> None:
+    translator, model = made(lambda text, wanted: ["走了" if wanted.required else "ja"])
+    translator("ja", terms=Terms(required=("走了",)))
+    assert TOKENS.decode((*pieces("我"), *model.asked[-1][2].required[0])) == "我走了"

@@ -18,6 +18,7 @@ from seq2seq.tokenizer import Tokenizer
 from seq2seq.translator import attending, checks, spans
 from seq2seq.translator.spans import Span
 from seq2seq.translator.terms import Terms, either_case, says, whole
+from seq2seq.translator.text import is_spaceless
 
 Ids = tuple[int, ...]
 
@@ -175,7 +176,7 @@ class Searcher:
         return Demands(self._encode(sentence.prefix), required, tuple(forbidden), sentence.attention_bias)
 
     def _required(self, sentence: Sentence, kept: Sequence[Span]) -> tuple[Ids, ...]:
-        phrases = [self._encode(each) for each in sentence.required]
+        phrases = [self._encode(each, glued=is_spaceless(each[0])) for each in sentence.required]
         return (*phrases, *(self._encode(span.text, glued=span.glued) for span in kept))
 
     def _encode(self, text: str, *, glued: bool = False) -> Ids:

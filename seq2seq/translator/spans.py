@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from seq2seq.translator.text import LETTER
+
 _UNITS = (
     "% ‰ ° °C °F € $ £ ¥ m km cm mm µm nm m² km² m³ kg mg g µg t l ml V kV mV W kW MW kWh Hz kHz MHz GHz kB KB MB GB TB"
     " Pa hPa kPa dB min km/h m/s mph px dpi fps"
@@ -17,6 +19,8 @@ _UNITS = (
 _UNIT = "|".join(map(re.escape, sorted(_UNITS.split(), key=len, reverse=True)))
 _CURRENCY = "[$€£¥]"
 _VALUE = r"\d+(?:[.,]\d+)*"
+_DATE = r"\d{1,2}\.\d{1,2}\.\d{2,4}(?!\d)"
+_UNIT_WORD = r"[^\W\d_]{3,}|[^\W\d_\u0000-\u024f]"  # of other scripts any word, such as км and 公里
 
 _KINDS = {
     "url": r"(?a:\b(?:https?|ftp)://|\bwww\.)(?a:[\w\-.~:/?#\[\]@!$&'()*+,;=%])+",
@@ -25,9 +29,9 @@ _KINDS = {
     "braces": r"\{\{[^{}]*\}\}|%?\{(?a:[\w.:!\[\]-])*\}",
     "percent": r"(?a:(?<![\w%])%(?:\(\w+\)|\d+\$)?[-+#0]*\d*(?:\.\d+)?[sdifgexXuc](?!\w))",
     "variable": r"(?a:(?<!\w)\$(?:[A-Za-z_]\w*|\{\w+\}))",
-    "price": rf"(?<![\w.,])(?P<currency>{_CURRENCY})\s?(?P<price_value>{_VALUE})(?!\w)",
-    "measure": rf"(?<![\w.,])(?P<measure_value>{_VALUE})\s?(?P<unit>{_UNIT})(?!\w)",
-    "number": r"(?<![\w.,:/])(?P<number_value>\d+(?:[.,]\d+)+)(?![\w:/])",
+    "price": rf"(?<!{LETTER})(?<![.,])(?P<currency>{_CURRENCY})\s?(?P<price_value>{_VALUE})(?!{LETTER})",
+    "measure": rf"(?<!{LETTER})(?<![.,])(?P<measure_value>{_VALUE})\s?(?P<unit>{_UNIT})(?!{LETTER})",
+    "number": rf"(?<!{LETTER})(?<![.,:/])(?!{_DATE})(?P<number_value>\d+(?:[.,]\d+)+)(?!{LETTER}|[:/])",
 }
 _SPAN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _KINDS.items()))
 _TRAILING = ".,;:!?'"
@@ -86,20 +90,22 @@ def _span(found: re.Match[str], sentence: str) -> Span:
     if not value:
         before = r"(?<!\w)" if text[0].isalnum() else ""
         return Span(text, before + re.escape(text) + (r"(?!\w)" if text[-1].isalnum() else ""), glued)
-    form = rf"(?<!\w)(?<!\d[.,]){_number(value)}(?![.,]?\d)"
+    form = rf"(?<!{LETTER})(?<!\d[.,]){_number(value)}(?![.,]?\d)"
     if unit := found["currency"] or found["unit"]:
         sign = re.escape(unit)
-        sign_end = r"(?!\w)" if unit[-1].isalnum() else ""
+        sign_end = f"(?!{LETTER})" if unit[-1].isalnum() else ""
         longer = f"(?!{sign})" if len(unit) > 1 else ""  # a unit that a word goes on from is none
-        form = rf"(?:{sign}\s?{form}|{form}\s?(?:{sign}{sign_end}|{longer}[^\W\d_]{{3,}}))"
+        form = rf"(?:{sign}\s?{form}|{form}\s?(?:{sign}{sign_end}|{longer}(?:{_UNIT_WORD})))"
     else:
-        form += r"(?!\w)"
+        form += f"(?!{LETTER})"
     return Span(text, form, glued)
 
 
 def _number(value: str) -> str:
-    """Its groups of digits with any separator between them; 1,000 may be 1000, and 2.00 a plain 2."""
+    """Its groups of digits with any separator between them; 1,000 may be 1000, 2.00 a plain 2, 10.30 10:30."""
     first, *others = re.split("[.,]", value)
+    if re.fullmatch(r"\d{1,2}\.\d\d", value):
+        return f"{first}(?:{_SEPARATOR}|:){others[0]}" if others[0] != "00" else f"{first}(?:(?:{_SEPARATOR}|:)00)?"
     groups = [f"{_SEPARATOR}{'?' if len(group) == 3 else ''}{group}" for group in others]
     if others and others[-1] in ("0", "00"):
         groups[-1] = f"(?:{groups[-1]})?"

@@ -45,6 +45,8 @@ _SPACELESS = (
     ("\U00020000", "\U0003ffff"),
 )
 _RANGES = "".join(f"{first}-{last}" for first, last in _SPACELESS)
+LETTER = rf"[^\W{_RANGES}]"
+"""Regular expression of what a word goes on with: a letter or digit of a script with spaces, or _."""
 
 
 @dataclass(frozen=True)
