@@ -119,6 +119,13 @@ class TestTextFiles:
 
 
 class TestTables:
+    def test_a_first_line_may_tell_excel_what_divides_the_columns(self, translate: Translate) -> None:
+        table = "sep=;\r\ntext;a,b\r\nthe key;1,2\r\n"
+        for columns in (["text"], ["1"]):
+            done = translate("a.csv", table, Upper(), columns=columns)
+            head = "text" if columns == ["text"] else "TEXT"
+            assert done == f"sep=;\r\n{head};a,b\r\nTHE KEY;1,2\r\n"
+
     def test_only_the_named_column_and_not_the_heads(self, translate: Translate) -> None:
         table = "id\tkey\tnote\n1\tthe key\tthe key\n\n2\t\tyou\n"
         assert translate("a.tsv", table, columns=["key"]) == "id\tkey\tnote\n1\tder Schlüssel\tthe key\n\n2\t\tyou\n"
@@ -439,6 +446,12 @@ class TestPages:
         documents.translate(Words(), source, source)
         assert source.read_bytes() == b'<meta charset="iso-8859-5"><p>der Schl&#252;ssel'
 
+    def test_names_of_encodings_mean_what_browsers_read(self, tmp_path: Path) -> None:
+        source = tmp_path / "a.html"
+        source.write_bytes(b'<meta charset="ISO-8859-1"><p>don\x92t \x80 5')
+        documents.translate(Upper(), source, source)
+        assert source.read_bytes() == b'<meta charset="ISO-8859-1"><p>DON\x92T \x80 5'
+
     @pytest.mark.parametrize("payload", PAYLOADS)
     def test_text_that_looks_like_a_script_stays_text(self, translate: Translate, payload: str) -> None:
         done = translate("a.html", f"<p>the key {html.escape(payload)}</p>")
@@ -648,6 +661,18 @@ class TestArchives:
         done = self.member(tmp_path, ".xlsx", "xl/sharedStrings.xml", xl__sharedStrings_xml=strings)
         assert done == strings.replace("the key", "der Schlüssel").replace("you", "Sie")
 
+    def test_a_mark_in_the_midst_of_a_sentence_of_word_does_not_cut_it(self, tmp_path: Path) -> None:
+        mark = '<w:r><w:rPr><w:b/></w:rPr><w:commentReference w:id="0"/></w:r>'
+        run = "<w:r><w:t>I have lost the </w:t></w:r>{}<w:r><w:t>key</w:t></w:r>"
+        content = f'<w:document xmlns:w="{W}"><w:p>{run.format(mark)}</w:p></w:document>'
+        asked = Upper()
+        (tmp_path / "a.docx").write_bytes(zipped(word__document_xml=content))
+        documents.translate(asked, tmp_path / "a.docx", tmp_path / "b.docx")
+        assert asked.calls == [["I have lost the key"]]
+        with zipfile.ZipFile(tmp_path / "b.docx") as archive:
+            done = archive.read("word/document.xml").decode()
+        assert "".join(re.findall("<w:t[^>]*>([^<]*)<", done)) == "I HAVE LOST THE KEY" and done.count(mark) == 1
+
     def test_a_namespace_may_be_a_mere_word(self, tmp_path: Path) -> None:
         runs = '<w:r><w:rPr xmlns:q="x"><w:b/></w:rPr><w:t>key</w:t></w:r><w:r><w:t> you</w:t></w:r>'
         content = f'<w:document xmlns:w="{W}"><w:p>{runs}</w:p></w:document>'
@@ -657,11 +682,17 @@ class TestArchives:
         space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
         strings = "<si><t>the key</t></si><si><t>you</t></si><si><r><t>a </t></r><r><t>key</t></r></si>"
         strings = f'<sst xmlns="{space}">{strings}</sst>'
-        table = f'<table xmlns="{space}"><tableColumns><tableColumn name="you"/></tableColumns></table>'
+        strings = strings.replace(
+            "</sst>", "<si><t>the\nkey</t></si><si><r><t>the </t></r><r><t>one</t></r></si></sst>"
+        )
+        names = "".join(f'<tableColumn name="{name}"/>' for name in ("you", "the_x000a_key", "the one"))
+        table = f'<table xmlns="{space}"><tableColumns>{names}</tableColumns></table>'
         done = self.member(
             tmp_path, ".xlsx", "xl/sharedStrings.xml", xl__sharedStrings_xml=strings, xl__tables__table1_xml=table
         )
-        assert re.findall("<t[^>]*>([^<]*)<", done) == ["der Schlüssel", "you", "einen Schlüssel"]
+        assert re.findall("<t[^>]*>([^<]*)<", done) == [
+            "der Schlüssel", "you", "einen Schlüssel", "the\nkey", "the ", "one",
+        ]  # fmt: skip
 
     def test_open_document_keeps_spans(self, tmp_path: Path) -> None:
         spaces = 'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'

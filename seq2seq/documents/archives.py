@@ -123,5 +123,5 @@ def _table_heads(path: Path, archive: zipfile.ZipFile) -> set[str]:
         for info in archive.infolist():
             if re.fullmatch(r"xl/tables/table\d+\.xml", info.filename):
                 tree = trees.parse(_read(path, archive, info), path, info.filename)
-                names |= {column.get("name", "") for column in tree.iter("{*}tableColumn")}
+                names |= {wordprocessing.shown(column.get("name", "")) for column in tree.iter("{*}tableColumn")}
     return names

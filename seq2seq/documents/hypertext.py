@@ -41,13 +41,21 @@ ENDED_BY = {
 }
 """Elements whose end tag may be left out, and what begins behind them then."""
 _CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w-]+)""", re.IGNORECASE)
+_MEANT = {
+    **dict.fromkeys(("iso-8859-1", "latin1", "ascii", "us-ascii"), "windows-1252"),
+    **dict.fromkeys(("gb2312", "gb_2312-80"), "gbk"),
+    **dict.fromkeys(("shift_jis", "shift-jis", "sjis"), "cp932"),
+}
+"""Names of encodings on pages for which browsers read a larger one (WHATWG, "Encoding")."""
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([\w-]+)""")
 
 
 def charset(data: bytes) -> str | None:
     """The encoding that the page names."""
-    found = _XML_ENCODING.search(data[:200]) or _CHARSET.search(data[:4096])
-    return found[1].decode("ascii") if found else None
+    if found := _XML_ENCODING.search(data[:200]):
+        return found[1].decode("ascii")
+    found = _CHARSET.search(data[:4096])
+    return _MEANT.get(found[1].decode("ascii").lower(), found[1].decode("ascii")) if found else None
 
 
 def page(text: str) -> Iterator[Part]:

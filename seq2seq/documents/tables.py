@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from seq2seq.documents.files import MAX_LINE, Lines
 from seq2seq.documents.units import DocumentError, Part, Unit, has_words, plain
 
+_SEPARATOR = re.compile(r"sep=(.)\r?\n")
+"""A first line that tells Excel what divides the columns."""
 _QUOTED = re.compile(r'"(?:[^"]|"")*"(?!")')
 _OPENS = re.compile(r' *"')
 _CLOSES = re.compile(r'(?:[^"]|"")*"(?!")')
@@ -47,9 +49,13 @@ def tab_separated(lines: Lines, columns: Sequence[str] = ()) -> Iterator[Part]:
 def comma_separated(lines: Lines, columns: Sequence[str] = ()) -> Iterator[Part]:
     """Cells of columns; the separator is what the first row has most of: comma, semicolon, tab or bar."""
     chosen: Columns | None = None
-    bare = _QUOTED.sub("", _first(lines))
-    separator = max(",;\t|", key=bare.count)
-    for row in _rows(lines, separator):
+    first = _first(lines)
+    said = _SEPARATOR.fullmatch(first)
+    separator = said[1] if said else max(",;\t|", key=_QUOTED.sub("", first).count)
+    for number, row in enumerate(_rows(lines, separator)):
+        if said and not number:
+            yield row
+            continue
         content = row.rstrip("\r\n")
         cells = _fields(content, separator)
         if chosen is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,12 @@ _ENDS = {"pPr", "endParaRPr", "rPh", "phoneticPr", "fld", "fldSimple", "br", "de
 """Elements that end a sentence and hold nothing to translate."""
 _DROPPED = {"proofErr", "lastRenderedPageBreak"}
 """Remarks about words that will be gone."""
+_MARKS = {"commentReference", "footnoteReference", "endnoteReference", "drawing", "pict", "AlternateContent"}
+"""What a run holds that stands in a sentence and says nothing: marks of remarks, pictures."""
 _OFFICE = ("wordprocessingml", "drawingml", "spreadsheetml")
 _RETURN = "_x000D_"
 """How Excel writes the first half of a line break."""
+_CODE = re.compile("_x([0-9A-Fa-f]{4})_")
 _TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
 
 
@@ -51,12 +55,23 @@ def office(tree: Any, kept: Collection[str] = ()) -> Iterator[Unit]:
         if not any(name in namespace(element) for name in _OFFICE):
             continue
         text = element.find("{*}t")
+        if local(element) != "p" and shown("".join(each.text or "" for each in _own(element))) in kept:
+            continue
         if local(element) != "p" and text is not None:
-            if (text.text or "") not in kept:
-                yield from unit((_read(text),), _setter(text))
+            yield from unit((_read(text),), _setter(text))
             continue
         for group in _groups(element):
             yield from _sentence(group)
+
+
+def shown(text: str) -> str:
+    """Text of Excel as it is shown: its codes for characters, such as _x000a_, are those, a line break is one."""
+    return _CODE.sub(lambda code: chr(int(code[1], 16)), text).replace("\r\n", "\n")
+
+
+def _own(element: Any) -> list[Any]:
+    """Elements t of a string of Excel, those that say how it is pronounced left out."""
+    return [*element.findall("{*}t"), *element.findall("{*}r/{*}t")]
 
 
 def open_document(tree: Any) -> Iterator[Unit]:
@@ -100,7 +115,9 @@ def _is_whole(child: Any) -> bool:
     """Whether it can be moved and divided as a part of a sentence."""
     if local(child) == "r":
         names = [local(each) for each in child if local(each) not in _DROPPED]
-        return names.count("t") == 1 and set(names) <= {"rPr", "t"}
+        if "t" in names:
+            return names.count("t") == 1 and set(names) <= {"rPr", "t"}
+        return bool(_MARKS & set(names)) and set(names) <= {"rPr"} | _MARKS
     if local(child) in _AROUND:
         return all(local(each) == "r" and _is_whole(each) for each in child)
     return not any(True for _ in _texts(child))
@@ -135,7 +152,7 @@ def _sentence(group: Sequence[Any]) -> Iterator[Unit]:
 def _nodes(children: Sequence[Any], base: Any) -> tuple[Node, ...]:
     nodes: list[Node] = []
     for child in children:
-        if local(child) == "r":
+        if _says(child):
             same = base is not None and _format(child) == _format(base)
             nodes.append(_text(child) if same else Element(_Run(child), (_text(child),)))
         elif local(child) in _AROUND:
@@ -163,12 +180,17 @@ def _elements(nodes: Sequence[Node], base: Any) -> Iterator[Any]:
             yield _with_text(node.payload.element, text_of(node.children))
 
 
+def _says(child: Any) -> bool:
+    """Whether it is a run with text."""
+    return local(child) == "r" and child.find("{*}t") is not None
+
+
 def _base(children: Sequence[Any]) -> Any:
     """The run whose format most of the text has; where all text is in boxes, one of theirs."""
     lengths: dict[bytes, int] = {}
     runs: dict[bytes, Any] = {}
-    found = [child for child in children if local(child) == "r"]
-    for run in found or [run for child in children if local(child) in _AROUND for run in child]:
+    found = [child for child in children if _says(child)]
+    for run in found or [run for child in children if local(child) in _AROUND for run in child if _says(run)]:
         form = _format(run)
         lengths[form] = lengths.get(form, 0) + len(_text(run))
         runs.setdefault(form, run)
