@@ -370,6 +370,31 @@ class TestProjection:
             Element("i", ("hund", Atom("!"))), " ", Element("b", ("roter",)), " ein"
         )  # fmt: skip
 
+    def test_pieces_that_do_not_spell_the_text_stand_where_they_are_said_to(self) -> None:
+        source, target = "I love 🍕 and old books.", "x y z"
+        read = ["▁I", "▁love", "▁", "<0xF0>", "<0x9F>", "<0x8D>", "<0x95>", "▁and", "▁old", "▁books", ".", "</s>"]
+        places = [
+            (0, 1),
+            (1, 6),
+            (6, 7),
+            (7, 8),
+            (7, 8),
+            (7, 8),
+            (7, 8),
+            (8, 12),
+            (12, 16),
+            (16, 22),
+            (22, 23),
+            (23, 23),
+        ]
+        attention = np.zeros((4, len(read)), np.float32)
+        attention[[0, 1, 2, 3], [8, 9, 1, 11]] = 1
+        written = ["▁x", "▁y", "▁z", "</s>"]
+        found = links(source, target, attention, (read, written), places=(places, [(0, 1), (1, 3), (3, 5), (5, 5)]))
+        assert [link.source for link in found] == [
+            source.index(word) + len(word) / 2 for word in ("old", "books", "love")
+        ]
+
     def test_every_element_and_atom_comes_out_once_whatever_the_attention(self) -> None:
         noise = np.random.default_rng(7)
         nodes = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,12 @@ def tokens(text: str) -> list[Span]:
 
 
 def links(
-    source: str, target: str, attention: np.ndarray | None = None, pieces: Sequence[Sequence[str]] = ()
+    source: str,
+    target: str,
+    attention: np.ndarray | None = None,
+    pieces: Sequence[Sequence[str]] = (),
+    *,
+    places: Sequence[Sequence[Span]] = ((), ()),
 ) -> list[Link]:
     """For each word of a translation the word of its source.
 
@@ -67,23 +72,28 @@ def links(
         source, target: one sentence and its translation.
         attention: (T, S).
         pieces: of source and target.
+        places: where the pieces stand in these; nothing where that is not known.
     """
     read, written = tokens(source), tokens(target)
     if not read:
         return [Link(start, end, ((0.0, 1.0),)) for start, end in written]
     middles = [(start + end) / 2 for start, end in read]
-    shares = None if attention is None else _word_shares(attention, pieces, (source, target), (read, written))
+    shares = None
+    if attention is not None and attention.shape == (len(pieces[1]), len(pieces[0])):
+        columns = _shares(pieces[0], source, read, places[0])  # (S, source words)
+        weights = _shares(pieces[1], target, written, places[1]).T @ attention @ columns
+        shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
     words = [Counter(text[a:b].casefold() for a, b in spans) for text, spans in ((source, read), (target, written))]
     own = {source[a:b].casefold(): number for number, (a, b) in enumerate(read)}
     found = []
     for number, (start, end) in enumerate(written):
         word = target[start:end].casefold()
-        places: tuple[tuple[float, float], ...] = ((middles[number * len(read) // len(written)], 1.0),)
+        came: tuple[tuple[float, float], ...] = ((middles[number * len(read) // len(written)], 1.0),)
         if words[0][word] == words[1][word] == 1:
-            places = ((middles[own[word]], 1.0),)
+            came = ((middles[own[word]], 1.0),)
         elif shares is not None and shares[number].any():
-            places = tuple((middles[place], float(shares[number, place])) for place in np.flatnonzero(shares[number]))
-        found.append(Link(start, end, places))
+            came = tuple((middles[place], float(shares[number, place])) for place in np.flatnonzero(shares[number]))
+        found.append(Link(start, end, came))
     return found
 
 
@@ -195,30 +205,23 @@ def _emptied(node: Node) -> Node:
     return Element(node.payload, tuple(_emptied(child) for child in node.children if not isinstance(child, str)))
 
 
-def _word_shares(
-    attention: np.ndarray, pieces: Sequence[Sequence[str]], texts: tuple[str, str], spans: tuple[list[Span], list[Span]]
-) -> np.ndarray | None:
-    """For each word of the target the share of attention that each word of the source got."""
-    if attention.shape != (len(pieces[1]), len(pieces[0])):
-        return None
-    columns = _shares(pieces[0], texts[0], spans[0])  # (S, source words)
-    rows = _shares(pieces[1], texts[1], spans[1])  # (T, target words)
-    weights = rows.T @ attention @ columns
-    return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+def _shares(pieces: Sequence[str], text: str, spans: list[Span], places: Sequence[Span]) -> np.ndarray:
+    """Which share of a piece's characters each token has."""
+    shares = np.zeros((len(pieces), len(spans)))
+    for number, (begin, end) in enumerate(places or _spread(pieces, text)):
+        for token, (start, stop) in enumerate(spans):
+            shares[number, token] = max(0.0, min(end, stop) - max(begin, start))
+    totals = shares.sum(axis=1, keepdims=True)
+    return np.divide(shares, totals, out=np.zeros_like(shares), where=totals > 0)
 
 
-def _shares(pieces: Sequence[str], text: str, spans: list[Span]) -> np.ndarray:
-    """Which share of a piece's characters each token has; pieces that do not spell the text are spread over it."""
+def _spread(pieces: Sequence[str], text: str) -> Iterator[tuple[float, float]]:
+    """Where pieces stand in a text by their letters; pieces that do not spell it are spread over it."""
     shown = ["" if piece in ("</s>", "<s>", "<pad>") else piece.replace("▁", " ") for piece in pieces]
     scale = 1.0
     if "".join(shown).strip() != text.strip():
         scale = len(text) / max(1, len("".join(shown)))
     place = 0.0 if shown and not shown[0].startswith(" ") else -1.0
-    shares = np.zeros((len(pieces), len(spans)))
-    for number, piece in enumerate(shown):
-        end = place + len(piece)
-        for token, (start, stop) in enumerate(spans):
-            shares[number, token] = max(0.0, min(end * scale, stop) - max(place * scale, start))
-        place = end
-    totals = shares.sum(axis=1, keepdims=True)
-    return np.divide(shares, totals, out=np.zeros_like(shares), where=totals > 0)
+    for piece in shown:
+        yield place * scale, (place + len(piece)) * scale
+        place += len(piece)

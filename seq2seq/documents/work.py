@@ -183,7 +183,10 @@ class Work:
             trace = json.loads(self._translator.explain(source, target=target).to_json())
         except ValueError:  # more pieces than can be looked into
             return links(source, target)
-        return links(source, target, np.array(trace["attention"], np.float32), (trace["source"], trace["target"]))
+        same = (trace.get("text"), trace.get("translation")) == (source, target)
+        places = (trace["source_spans"], trace["target_spans"]) if same else ((), ())
+        pieces = trace["source"], trace["target"]
+        return links(source, target, np.array(trace["attention"], np.float32), pieces, places=places)
 
 
 def _keeps(source: str, target: str) -> bool:
