@@ -101,6 +101,27 @@ class TestLive:
         expect(visit.source).to_be_focused()
         expect(visit.page.locator("#copy")).to_be_hidden()
 
+    def test_told_to_come_again_it_comes_again(self, visit: Visit) -> None:
+        busy = {"status": 429, "headers": {"retry-after": "1"}, "json": {"error": {"message": "Too many."}}}
+        visit.page.route("**/v1/translate", lambda route: route.fulfill(**busy), times=1)
+        visit.source.fill("the key")
+        expect(visit.page.locator(".status .error")).to_have_text("Too many.")
+        visit.shows("der Schlüssel")
+        expect(visit.page.locator(".status .error")).to_have_count(0)
+        visit.troubles.clear()  # the console names the request that failed
+
+    def test_what_failed_below_the_translation_comes_with_it_again(self, visit: Visit) -> None:
+        visit.page.route("**/v1/explain", lambda route: route.abort(), times=1)
+        visit.source.fill("the station")
+        expect(visit.page.locator(".studio .notes .error")).to_have_count(1)
+        visit.troubles.clear()  # the console names the request that failed
+        visit.source.press("Control+Enter")
+        visit.page.locator(".studio .body:not([aria-busy]) > *").first.wait_for()
+        expect(visit.page.locator(".studio .notes .error")).to_have_count(0)
+
+    def test_nothing_but_the_same_is_wholly_the_same(self, visit: Visit) -> None:
+        assert visit.page.evaluate("[0.994, 0.996, 0.999, 1].map(seq2seq.parts)") == ["99%", "99%", "99%", "100%"]
+
     def test_a_server_that_is_silent_is_a_sentence(self, visit: Visit) -> None:
         visit.page.route("**/v1/translate", lambda route: route.abort())
         visit.source.fill("the key")
@@ -123,6 +144,15 @@ class TestModels:
         expect(visit.page.locator("h1")).to_have_text("German to →English")
         expect(visit.page.get_by_role("button", name="Swap languages")).to_be_focused()
         visit.shows("der Schlüssel")  # the stand-in knows no German word
+
+    def test_swapping_keeps_what_is_not_translated_yet(self, visit: Visit) -> None:
+        visit.source.fill("the key")
+        visit.shows("der Schlüssel")
+        visit.page.get_by_label("As I type").uncheck()
+        visit.source.fill("the station")
+        visit.page.get_by_role("button", name="Swap languages").click()
+        expect(visit.source).to_have_value("the station")
+        visit.page.get_by_label("As I type").check()
 
     def test_arabic_is_written_from_the_right_and_has_no_way_back_here(self, visit: Visit) -> None:
         visit.page.locator("#model").select_option("ar-en")
@@ -188,6 +218,35 @@ class TestCorrections:
         visit.page.locator("#language").select_option("en")
         visit.page.keyboard.press("Escape")
         visit.page.get_by_role("button", name="Forget “das Ding.”").click()
+
+    def test_it_takes_its_place_and_no_other(self, visit: Visit) -> None:
+        visit.source.fill("the key.")
+        visit.page.get_by_role("button", name="Correct", exact=True).click()
+        visit.target.fill("das Ding.")
+        visit.page.get_by_role("button", name="Keep").click()
+        expect(visit.page.locator(".found .kind")).to_have_text("Your correction")
+        visit.source.fill("I have the key. the key.")
+        visit.shows("ich habe der Schlüssel. der Schlüssel.")
+        visit.page.get_by_role("button", name="Use “das Ding.”").click()
+        visit.shows("ich habe der Schlüssel. das Ding.")
+        visit.page.keyboard.press("Escape")
+        visit.page.get_by_role("button", name="Forget “das Ding.”").click()
+        expect(visit.target).to_be_focused()
+
+    def test_a_correction_is_of_the_text_that_it_was_begun_for(self, visit: Visit) -> None:
+        visit.source.fill("the train")
+        visit.shows("der Zug")
+        with sent(visit):
+            visit.source.fill("the train slowly")
+        visit.page.get_by_role("button", name="Correct", exact=True).click()
+        visit.target.fill("Eisenbahn")
+        expect(visit.page.locator("#stop")).to_be_hidden()
+        with visit.page.expect_request("**/v1/corrections") as posted:
+            visit.page.get_by_role("button", name="Keep").click()
+        assert posted.value.post_data_json["source"] == "the train"
+        visit.shows("der Zug slowly")
+        visit.source.fill("the train")
+        visit.page.get_by_role("button", name="Forget “Eisenbahn”").click()
 
     def test_what_was_forgotten_in_another_tab_is_forgotten_here(self, visit: Visit, server: Any) -> None:
         visit.source.fill("the sunset that you gave him.")
@@ -484,4 +543,28 @@ def test_another_wording_is_taken_over_into_the_translation(visit: Visit) -> Non
     visit.shows(f"{other} ich habe der Schlüssel.")
     expect(visit.page.locator("#target .notes")).to_have_text("Taken over.")
     visit.page.locator("#copy").click()
+    visit.page.locator("#tab-attention").click()
+
+
+def test_of_two_sentences_that_hold_the_same_the_one_that_was_meant_is_taken_over(visit: Visit) -> None:
+    visit.type("I have the key. the key.")
+    visit.shows("ich habe der Schlüssel. der Schlüssel.")
+    visit.page.locator("#tab-confidence").click()
+    visit.page.locator("[data-key^=sentence]").nth(1).click()
+    panel = visit.page.locator("#studio-panel")
+    expect(panel.locator(".flow")).not_to_contain_text("ich")
+    panel.locator(".flow button").nth(1).click()
+    panel.locator(".alternatives button:not(:disabled)").first.click()
+    other = panel.locator(".continued .text").inner_text()
+    panel.locator(".take").click()
+    visit.shows(f"ich habe der Schlüssel. {other}")
+    visit.page.locator("#tab-attention").click()
+    panel.locator(".piece").first.wait_for()
+    visit.page.locator("#tab-confidence").click()
+    panel.locator(".flow button").nth(0).click()
+    panel.locator(".alternatives button:not(:disabled)").first.click()
+    expect(panel.locator(".continued .text")).not_to_have_text(other)
+    another = panel.locator(".continued .text").inner_text()
+    panel.locator(".take").click()
+    visit.shows(f"ich habe der Schlüssel. {another}")
     visit.page.locator("#tab-attention").click()

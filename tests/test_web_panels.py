@@ -190,6 +190,23 @@ def test_one_unit_with_its_equation_at_every_step(lab: Lab) -> None:
     assert c == pytest.approx(f * held + i * g, abs=0.03)
 
 
+def test_the_slider_of_pieces_can_be_dragged(lab: Lab) -> None:
+    panel = lab.open("memory")
+    slider, title = panel.locator(".unit input"), panel.locator(".unit h3")
+    slider.press("Home")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    lab.page.mouse.move(box["x"] + 8, box["y"] + box["height"] / 2)
+    lab.page.mouse.down()
+    titles = set()
+    for part in range(1, 11):
+        lab.page.mouse.move(box["x"] + box["width"] * part / 10, box["y"] + box["height"] / 2)
+        titles.add(title.inner_text())
+    lab.page.mouse.up()
+    has(title, "“end”")
+    assert len(titles) > 4
+
+
 def test_units_are_sorted_and_what_flows_back_is_shown(lab: Lab) -> None:
     panel = lab.open("memory")
     orders = {}
@@ -345,6 +362,20 @@ def test_influence_stands_beside_attention_and_says_how_it_was_found(lab: Lab) -
     assert lab.asked[-1]["saliency"] is True
     lab.give("the key", gradients=False)
     playwright.expect(panel.locator("[data-method]")).to_have_count(0)
+
+
+def test_the_latest_choice_wins_whichever_answer_comes_last(lab: Lab) -> None:
+    panel, held = lab.open("influence"), []
+    lab.page.route("**/v1/explain", lambda r: held.append(r) if "saliency" in r.request.post_data else r.continue_())
+    panel.get_by_role("button", name="Gradient times input").click()
+    while not held:
+        lab.page.wait_for_timeout(20)
+    panel.get_by_role("button", name="Hiding each piece").click()
+    with lab.page.expect_response("**/v1/explain"):
+        held[0].continue_()
+    lab.page.wait_for_timeout(300)
+    has(panel.locator(".method"), "Shown is occlusion")
+    lab.page.unroute("**/v1/explain")
 
 
 @pytest.mark.parametrize("key", KEYS)  # a page of its own each: Chromium stops what saves more than ten files

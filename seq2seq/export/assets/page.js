@@ -51,10 +51,29 @@ async function translate() {
     const lines = await translator.translate(text, { beam: Number($("beam").value), signal });
     if (signal.aborted) return;
     show(lines);
+    $("state").textContent = "";
     const count = lines.flat().length;
     $("facts").textContent = count ? `${count === 1 ? "1 sentence" : `${count} sentences`} in ${Math.round(performance.now() - begun)} ms` : "";
   } catch (error) {
     if (!signal.aborted) $("state").textContent = error.message;
+  }
+}
+
+/** A language by its code, which may be one that the browser does not know. */
+function named(code) {
+  try {
+    return new Intl.DisplayNames("en", { type: "language" }).of(code.replaceAll("_", "-"));
+  } catch {
+    return code;
+  }
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText($("translation").textContent);
+  } catch { // there is none where the page comes over plain HTTP from another machine
+    getSelection().selectAllChildren($("translation"));
+    document.execCommand("copy");
   }
 }
 
@@ -66,17 +85,16 @@ async function start() {
     return;
   }
   const { source_language: from, target_language: into, beam, examples } = translator.settings;
-  const names = new Intl.DisplayNames("en", { type: "language" });
-  $("title").textContent = document.title = `${names.of(from)} to ${names.of(into)}`;
-  [$("from").textContent, $("into").textContent] = [names.of(from), names.of(into)];
-  [$("source").lang, $("translation").lang] = [from, into];
+  $("title").textContent = document.title = `${named(from)} to ${named(into)}`;
+  [$("from").textContent, $("into").textContent] = [named(from), named(into)];
+  [$("source").lang, $("translation").lang] = [from, into].map((code) => code.replaceAll("_", "-"));
   const choices = [[1, "greedy, the quickest"], ...(beam > 1 ? [[beam, `beam of ${beam}`]] : [])];
   $("beam").append(...choices.map(([value, text]) => element("option", { value, selected: value === beam }, text)));
   $("state").textContent = "";
   $("source").value ||= examples[0] ?? "";
   $("source").addEventListener("input", translate);
   $("beam").addEventListener("change", translate);
-  $("copy").addEventListener("click", () => navigator.clipboard.writeText($("translation").textContent));
+  $("copy").addEventListener("click", copy);
   await translate();
 }
 

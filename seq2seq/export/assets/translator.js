@@ -17,8 +17,8 @@ export class Translator {
 
   constructor(settings, model, [source, target]) {
     Object.assign(this, { settings, model, source, target });
-    this.split = new Intl.Segmenter(settings.source_language, { granularity: "sentence" });
-    this.room = 0;
+    this.split = segmenter(settings.source_language);
+    this.longest = this.widest = this.room = 0; // pieces, hypotheses, and both together, of what was run
     this.turn = Promise.resolve();
     this.known = new Map();
   }
@@ -73,8 +73,9 @@ export class Translator {
   async #search(text, beam) {
     const source = [...this.source.encode(text), EOS];
     const longest = this.settings.max_length || Math.floor(this.settings.max_ratio * source.length) + 10;
-    if (source.length * beam > this.room) await this.#run(source, 1, beam); // LiteRT makes room during a first step, too late for that one
-    this.room = Math.max(this.room, source.length * beam);
+    const size = source.length, grows = size > this.longest || beam > this.widest || size * beam > this.room;
+    if (grows) await this.#run(source, 1, beam); // LiteRT makes room during a first step, too late for that one
+    [this.longest, this.widest, this.room] = [Math.max(this.longest, size), Math.max(this.widest, beam), Math.max(this.room, size * beam)];
     const found = await this.#run(source, longest, beam);
     const ids = [...found.tokens.subarray(0, found.length[0])];
     const width = this.settings.pieces;
@@ -99,6 +100,15 @@ export class Translator {
     const arrays = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.toTypedArray().slice()]));
     for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.delete();
     return arrays;
+  }
+}
+
+/** Sentences of a language; of one that the browser does not know as in English. */
+function segmenter(code) {
+  try {
+    return new Intl.Segmenter(code.replaceAll("_", "-"), { granularity: "sentence" });
+  } catch {
+    return new Intl.Segmenter("en", { granularity: "sentence" });
   }
 }
 

@@ -28,7 +28,7 @@
       return;
     }
     const state = {
-      text: "", source: "", translation: "", answer: null, error: "", said: "", warnings: [], live: true,
+      text: "", source: "", translation: "", wordings: [], answer: null, error: "", said: "", warnings: [], live: true,
       models: told.models, memory: told.memory, limit: told.limits.characters, beams: given.beams, search: { ...given.search },
       model: told.models.find((each) => each.default) || told.models[0],
       languages: () => named(state.model),
@@ -49,7 +49,7 @@
     function answered(answer, request) {
       const first = answer.translations[0];
       state.model.loaded = true;
-      settle({ answer, source: request.text, translation: first.text, said: note, warnings: warnings(first.warnings) });
+      settle({ answer, source: request.text, translation: first.text, wordings: first.sentences.map((each) => each.text), said: note, warnings: warnings(first.warnings) });
       note = "";
       stands(answer, first.origin);
       shown.give(looked(answer));
@@ -62,10 +62,10 @@
 
     // What the panels start from.
     function looked(answer) {
-      const sentences = answer.translations[0].sentences.filter((each) => each.source.trim());
+      const sentences = answer.translations[0].sentences.map((each, place) => ({ ...each, place })).filter((each) => each.source.trim());
       const likely = (each) => ({ ...each, probability: Math.exp(Math.min(0, each.log_prob)) });
       if (!sentences.length) return null;
-      return { model: answer.model, search: search(), gradients: given.gradients, sentences: sentences.map((each) => ({ source: each.source.trim(), hypotheses: each.hypotheses.map(likely) })) };
+      return { model: answer.model, search: search(), gradients: given.gradients, sentences: sentences.map((each) => ({ source: each.source.trim(), place: each.place, hypotheses: each.hypotheses.map(likely) })) };
     }
 
     const search = () => (state.search.kind === "greedy" ? { beam: 1, length_penalty: state.search.length_penalty } : { beam: state.search.beam, length_penalty: state.search.length_penalty });
@@ -85,28 +85,28 @@
     const on = {
       typed(text) { state.text = text; if (desk.editing()) { desk.leave(); desk.show(); } if (state.live || !text.trim()) ask(); },
       asked() { past.write(); ask({ now: true }); },
-      stopped() { if (asking.stop()) settle({ answer: state.answer, translation: state.translation, said: t("Stopped.") }); },
+      stopped() { if (asking.stop()) settle({ answer: state.answer, translation: state.translation, said: t("Stopped.") }); desk.source.focus(); },
       cleared() { past.write(); state.text = ""; ask(); },
       copied: () => past.write(),
       async kept(target) {
-        await changed(call("v1/corrections", { method: "POST", body: JSON.stringify({ source: state.source, target, model: state.model.name }) }), t("Remembered."));
+        await changed(call("v1/corrections", { method: "POST", body: JSON.stringify({ source: desk.edited(), target, model: state.model.name }) }), t("Remembered."));
       },
       forgotten(id) { // whoever forgot it elsewhere wanted the same
         const gone = (error) => { if (error.status !== 404) throw error; };
         return changed(call(`v1/corrections/${encodeURIComponent(id)}`, { method: "DELETE" }).catch(gone), t("Forgotten."));
       },
       spoken(code) {
-        const edited = desk.editing() ? desk.target.value : null;
+        const edited = desk.editing() ? [desk.target.value, desk.edited()] : null;
         own.choose(code);
         draw();
-        if (edited !== null) desk.edit(edited);
+        if (edited) desk.edit(...edited);
         document.querySelector("#language").focus();
       },
       painted() { own.paint(own.dark() ? "light" : "dark"); },
       modelled(name) { past.write(); turn(name); document.querySelector("#model").focus(); },
       swapped(name) {
         past.write();
-        if (state.translation) state.text = state.translation;
+        if (state.translation && state.text === state.source) state.text = state.translation;
         turn(name);
         document.querySelector("#swap").focus();
       },
@@ -116,6 +116,7 @@
       try {
         await doing;
         desk.leave();
+        desk.target.focus();
         note = said;
         ask({ now: true });
       } catch (error) {
@@ -124,14 +125,19 @@
       }
     }
 
-    // One sentence of the translation is to be another; says whether it was there.
-    function take(was, now) {
-      if (!state.translation.includes(was)) return false;
-      state.translation = state.translation.replace(was, () => now);
+    // One sentence of the translation is to be another.
+    function take(place, now) {
+      const taken = own.wording(state.translation, state.wordings, place, now);
+      if (taken === null) {
+        state.said = t("This sentence does not stand in the translation any more.");
+        desk.show();
+        return;
+      }
+      state.translation = taken;
+      state.wordings[place] = now;
       state.said = t("Taken over.");
       stands(state.answer, "model");
       desk.show();
-      return true;
     }
 
     function turn(name) {
@@ -152,7 +158,7 @@
       shown = watched();
       const result = h("div", { class: "result", id: "result" });
       own.result(result, shown.props, shown.watch);
-      result.addEventListener("take", ({ detail }) => { detail.done = take(detail.was, detail.now); });
+      result.addEventListener("take", ({ detail }) => take(detail.place, detail.now));
       const { source, target } = state.languages();
       document.title = `${t("{source} to {target}", { source: own.languageName(source.code, source.name), target: own.languageName(target.code, target.name) })} · seq2seq`;
       const memory = state.memory ? h("a", { class: "corrections", href: `v1/corrections?model=${encodeURIComponent(state.model.name)}`, download: "corrections.tsv" }, t("All corrections (TSV)")) : null;

@@ -139,17 +139,21 @@
   }
 
   function draw(body, { trace: first, width, request, ask, fail }) {
-    let trace = first;
+    let trace = first, turns = 0;
     const cells = { encoder: unpack(first.cells.encoder), decoder: unpack(first.cells.decoder) };
     const view = kept, state = { pictures: [], resized(now) { width = now; focus(show); }, json: { text: trace.text, translation: trace.translation, source: trace.source, target: trace.target, cells: trace.cells, gradient: trace.gradient } };
     const layers = { encoder: cells.encoder.shape[0], decoder: cells.decoder.shape[0] };
 
     async function again(step) {
+      const mine = ++turns;
       try {
-        trace = { ...trace, gradient: (await ask({ ...request(), step })).gradient };
+        const { gradient } = await ask({ ...request(), step });
+        if (mine !== turns) return;
+        trace = { ...trace, gradient };
+        state.json.gradient = gradient;
         show();
         body.querySelector(".back select")?.focus();
-      } catch (error) { fail(error); }
+      } catch (error) { if (mine === turns) fail(error); }
     }
 
     function show() {
@@ -165,14 +169,19 @@
       const maps = plates(cell, rows, view, width, (unit, step) => { Object.assign(view, { unit, step }); inspect(); });
       const past = back(trace, cell, view, width, window.seq2seq.measured, again);
       const halves = h("p", { class: "soft" }), lives = h("div", {});
+      let told = null, of = -1;
       function inspect() {
         maps.mark();
-        const told = window.seq2seq.unit(cell, view, { width, rows, choose: (change) => { Object.assign(view, change); focus(inspect); } });
-        inspected.replaceChildren(told.node);
+        if (told && of === view.unit) told.move(); // in place, for the slider may be held
+        else {
+          told = window.seq2seq.unit(cell, view, { width, rows, choose: (change) => { Object.assign(view, change); focus(inspect); } });
+          of = view.unit;
+          inspected.replaceChildren(told.node);
+        }
         const chart = halfLives(cell, view.unit);
         lives.replaceChildren(chart);
         halves.textContent = t("Half of what unit {unit} was told is left after {own} steps; of all units the middle one is at {median}.", { unit: view.unit, own: decimal(cell.half[view.unit], 1), median: decimal(median(cell.half), 1) });
-        state.pictures = [...maps.svgs, told.svg, bars, chart, ...past.pictures];
+        state.pictures = [...maps.svgs, told.svg(), bars, chart, ...past.pictures];
       }
       const bars = saturationBars(cell);
       const sides = [["encoder", t("Encoder, which reads")], ["decoder", t("Decoder, which writes")]];

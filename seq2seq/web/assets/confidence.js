@@ -3,20 +3,23 @@
   "use strict";
   const { h, t, percent, decimal, labels, geometry, scroll, reading, table, bars, instead } = window.seq2seq;
 
-  function draw(body, { trace: own, width, request, ask, fail }) {
-    let trace = own, said = 0, chosen = -1, stands = own.translation; // said: characters that were demanded; stands: what the page shows of it
+  function draw(body, { trace: own, about, width, request, ask, fail }) {
+    let trace = own, said = 0, chosen = -1, turns = 0; // said: characters that were demanded
     const state = { pictures: [], json: null, resized(now) { width = now; show(chosen); } };
 
     async function use(position, piece) {
-      const prefix = instead(trace, position, piece);
+      const prefix = instead(trace, position, piece), mine = ++turns;
       body.setAttribute("aria-busy", "true");
       try {
-        trace = await ask({ ...request(), alternatives: 8, terms: { ...(request().terms || {}), prefix } });
+        const found = await ask({ ...request(), alternatives: 8, terms: { ...(request().terms || {}), prefix } });
+        if (mine !== turns) return;
+        trace = found;
         said = Array.from(prefix).length;
         chosen = -1;
         show();
         body.querySelectorAll(".flow button")[Math.min(position, trace.target.length - 1)]?.focus();
       } catch (error) {
+        if (mine !== turns) return;
         fail(error);
       }
       body.removeAttribute("aria-busy");
@@ -67,7 +70,7 @@
       const say = reading(t("Choose a piece to see what else the network might have said. All in all: log-probability {value}, one piece on average {mean}.", { value: decimal(trace.log_prob), mean: percent(Math.exp(trace.log_probs.reduce((a, b) => a + b, 0) / names.length)) }));
       const whole = said ? h("div", { class: "continued" }, h("p", { class: "text", dir: "auto" }, trace.translation), h("p", { class: "soft" }, t("Was: {translation}", { translation: own.translation })),
         h("button", { type: "button", class: "small take", click: () => take(trace.translation) }, t("Take it over")), " ",
-        h("button", { type: "button", class: "small back", click: () => { trace = own; said = 0; show(); } }, t("Back to the network's own"))) : null;
+        h("button", { type: "button", class: "small back", click: () => { turns++; body.removeAttribute("aria-busy"); trace = own; said = 0; show(); } }, t("Back to the network's own"))) : null;
       body.replaceChildren(...[flow, place, whole, say.line, scroll(chart.svg), table(t("For every piece: its probability, how undecided the network was, and the best it did not say."), [t("Piece"), t("Probability"), t("Entropy, nats"), t("Else")],
         names.map((text, i) => [text, percent(probabilities[i]), decimal(trace.entropy[i]), trace.alternatives[i].filter(([piece]) => piece !== trace.target[i]).slice(0, 2).map(([piece, value]) => `${piece.replaceAll("▁", "")} ${percent(Math.exp(value))}`).join(", ")]), [3])].filter(Boolean));
       choose(at);
@@ -76,9 +79,7 @@
     }
 
     function take(now) {
-      const detail = { was: stands, now, done: false };
-      body.dispatchEvent(new CustomEvent("take", { bubbles: true, detail }));
-      if (detail.done) stands = now;
+      body.dispatchEvent(new CustomEvent("take", { bubbles: true, detail: { place: about.place, now } }));
     }
 
     show();

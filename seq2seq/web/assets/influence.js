@@ -10,16 +10,18 @@
   function draw(body, { trace: first, about, width, request, ask, fail }) {
     const found = { occlusion: first.influence };
     const state = { pictures: [], json: null, resized(now) { width = now; show(); } };
-    let method = "occlusion";
+    let method = "occlusion", turns = 0;
 
     async function choose(wanted) {
+      const mine = ++turns;
       if (wanted !== "occlusion" && !found[wanted]) {
         body.setAttribute("aria-busy", "true");
         try {
           found[wanted] = (await ask({ ...request(), saliency: true })).saliency;
-        } catch (error) { fail(error); }
-        body.removeAttribute("aria-busy");
+        } catch (error) { if (mine === turns) fail(error); }
       }
+      if (mine !== turns) return;
+      body.removeAttribute("aria-busy");
       if (!found[wanted]) return;
       method = wanted;
       show();

@@ -51,6 +51,6 @@
     OWN_NAMES, preferred, speak, languageName, dark, paint, repaint,
     choose(code) { keep(CHOSEN, code); speak(code); },
     count: (value) => number.format(value),
-    parts: (value) => share.format(value),
+    parts: (value) => share.format(value < 1 ? Math.min(value, 0.99) : value), // 100 % is what is the same
   });
 })();

@@ -9,7 +9,8 @@
   async function call(path, options = {}) {
     const response = await fetch(new URL(path, document.baseURI), { ...options, headers: { "content-type": "application/json", ...options.headers } });
     const told = response.status === 204 ? {} : await response.json().catch(() => null);
-    if (!response.ok || !told) throw Object.assign(new Error(told?.error?.message || t("The server did not answer as it should. Please try again.")), { status: response.status });
+    const wait = Number(response.headers.get("retry-after")); // seconds
+    if (!response.ok || !told) throw Object.assign(new Error(told?.error?.message || t("The server did not answer as it should. Please try again.")), { status: response.status, wait });
     return told;
   }
 
@@ -44,6 +45,7 @@
         if (mine.signal.aborted) return;
         stop();
         failed(sentence(error));
+        if (error.wait) waiting = setTimeout(start, 1000 * error.wait, request); // it said when
       }
     }
 

@@ -41,7 +41,7 @@
 
   // The panels of one sentence. `show(request, about)` gives them another: what /v1/explain is asked, and what else is known.
   function studio() {
-    let asking = null, waiting = 0, now = null, shown = null, width = 0;
+    let asking = null, waiting = 0, now = null, shown = null, width = 0, failed = false;
     const caption = h("p", { class: "caption" }), title = h("h2", { id: "studio-title" }), body = h("div", { class: "body" });
     const notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
     const save = (kind) => h("button", { type: "button", class: "small", disabled: "", "data-save": kind, click: () => keep(kind) }, t("Download {kind}", { kind: kind.toUpperCase() }));
@@ -80,6 +80,7 @@
       asking?.abort();
       clearTimeout(waiting);
       if (!now) return;
+      failed = false;
       const mine = (asking = new AbortController()), { wants, draw } = panels[open], { request, about } = now;
       body.setAttribute("aria-busy", "true");
       waiting = setTimeout(async () => {
@@ -91,6 +92,7 @@
           paint(draw, { trace, about, ask, request: () => request, signal: mine.signal, fail: (error) => mine.signal.aborted || fail(error) });
         } catch (error) {
           if (mine.signal.aborted) return;
+          failed = true;
           clear();
           fail(error);
         }
@@ -135,10 +137,11 @@
     turn(open);
     return {
       root,
+      stop() { asking?.abort(); clearTimeout(waiting); },
       show(request, about) {
         const same = now && JSON.stringify([now.request, now.about]) === JSON.stringify([request, about]);
         now = { request, about };
-        if (!same) load(DELAY);
+        if (!same || failed) load(DELAY);
       },
     };
   }
@@ -148,6 +151,7 @@
     function draw() {
       const value = props.value;
       if (!value) {
+        looking?.stop();
         looking = null;
         root.replaceChildren(h("p", { class: "invitation" }, t("Below the translation you will see the best alternatives with their scores, where the decoder looked, how sure it was, and what the memory cell kept.")));
         return;
@@ -166,7 +170,7 @@
       } else root.replaceChildren(...parts, looking.root);
       if (focused?.startsWith("sentence")) root.querySelector(`[data-key="${focused}"]`)?.focus({ preventScroll: true });
       const request = { text: sentence.source, search: value.search, ...(value.model ? { model: value.model } : {}), ...(value.terms ? { terms: value.terms } : {}) };
-      looking.show(request, { gradients: Boolean(value.gradients) });
+      looking.show(request, { gradients: Boolean(value.gradients), place: sentence.place });
     }
     watch("value", draw);
     draw();

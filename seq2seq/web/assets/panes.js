@@ -15,6 +15,17 @@
     }
   }
 
+  // A translation with another wording in the place of one of its sentences; null where that does not stand in it.
+  function instead(translation, wordings, place, now) {
+    let from = 0;
+    for (const [k, wording] of wordings.entries()) {
+      const at = wording ? translation.indexOf(wording, from) : -1;
+      if (k === place) return at < 0 ? null : translation.slice(0, at) + now + translation.slice(at + wording.length);
+      if (at >= 0) from = at + wording.length;
+    }
+    return null;
+  }
+
   // Code points, as the server counts them.
   const length = (text) => [...text].length;
 
@@ -24,7 +35,7 @@
     const direct = (box, language) => { box.dir = box.value.trim() ? "auto" : language.rtl ? "rtl" : "ltr"; };
     const names = [languageName(from.code, from.name), languageName(to.code, to.name)];
     const button = (text, click, more = {}) => h("button", { type: "button", class: "plain", click, ...more }, text);
-    let editing = false, reading = 0;
+    let editing = false, about = "", reading = 0;
 
     const counted = h("span", { class: "count" });
     const source = h("textarea", { "aria-label": names[0], lang: from.code || null, rows: 5, spellcheck: "true", placeholder: t("Type or paste text"), input: () => { measure(); on.typed(source.value); } });
@@ -42,7 +53,7 @@
     }, { id: "copy" });
     const correct = button(t("Correct"), () => edit(target.value), { id: "correct" });
     const keep = h("button", { type: "button", class: "primary", id: "keep", click: () => on.kept(target.value) }, t("Keep"));
-    const leave = button(t("Cancel"), () => { edit(null); show(); }, { id: "leave" });
+    const leave = button(t("Cancel"), () => { edit(null); show(); target.focus(); }, { id: "leave" });
     const facts = h("p", { class: "facts" });
     const notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
     const aloud = h("div", { class: "hidden spoken", "aria-live": "polite", lang: to.code || null });
@@ -56,9 +67,10 @@
       direct(source, from);
     }
 
-    // Has the translation edited, starting from a text; null ends that.
-    function edit(text) {
+    // Has the translation of a source edited, starting from a text; null ends that.
+    function edit(text, of = state.source) {
       editing = text !== null;
+      about = of;
       target.readOnly = !editing;
       for (const one of [keep, leave]) one.hidden = !editing;
       for (const one of [copied, correct]) one.hidden = editing || !target.value || (one === correct && !state.memory);
@@ -71,8 +83,8 @@
     // What is remembered, and the translation that it would make: of a sentence, with this sentence in its place.
     function matches({ memory, origin, sentences }) {
       const found = new Map(memory.map((match) => [match.id, { match, made: match.kind === "exact" ? null : match.target }]));
-      for (const { text, memory: own } of origin === "memory" || sentences.length < 2 ? [] : sentences) {
-        for (const match of own) found.set(match.id, { match, made: state.translation.replaceAll(text, () => match.target) });
+      for (const [place, { memory: own }] of origin === "memory" || sentences.length < 2 ? [] : sentences.entries()) {
+        for (const match of own) found.set(match.id, { match, made: instead(state.translation, state.wordings, place, match.target) });
       }
       return [...found.values()].map(({ match, made }) => h("li", {},
         h("span", { class: "kind" }, match.kind === "exact" ? t("Your correction") : t("{share} alike", { share: window.seq2seq.parts(match.similarity) })),
@@ -114,10 +126,11 @@
     return {
       root, source, target, show, edit,
       editing: () => editing,
+      edited: () => about,
       leave: () => edit(null),
       busy(is) { stop.hidden = !is; root.setAttribute("aria-busy", String(is)); },
     };
   }
 
-  Object.assign(window.seq2seq, { panes, length });
+  Object.assign(window.seq2seq, { panes, length, wording: instead });
 })();

@@ -39,20 +39,33 @@
 
   // Everything of one unit. `choose` hears {unit} or {step}.
   function unit(cell, view, { width, rows, choose }) {
-    const names = labels(cell.pieces), svg = curves(cell, view, width), place = rows.indexOf(view.unit);
-    svg.addEventListener("pointerdown", (event) => {
-      const box = svg.getBoundingClientRect(), step = Math.floor((event.clientX - box.left - 44) / geometry(names, width, 44, 10).cell);
-      if (step >= 0 && step < cell.steps) choose({ step });
-    });
-    const move = (by, text, name) => h("button", { type: "button", class: "small", "aria-label": name, disabled: rows[place + by] === undefined ? "" : null, click: () => choose({ unit: rows[place + by] }) }, text);
+    const names = labels(cell.pieces), place = rows.indexOf(view.unit), title = h("h3", {}), numbers = h("div", {}), picture = h("div", {});
+    let svg = null;
+    const step = (by, text, name) => h("button", { type: "button", class: "small", "aria-label": name, disabled: rows[place + by] === undefined ? "" : null, click: () => choose({ unit: rows[place + by] }) }, text);
     const range = h("input", { type: "range", min: 0, max: cell.steps - 1, value: view.step, "aria-label": t("Piece"), "aria-valuetext": names[view.step], input: (event) => choose({ step: Number(event.target.value) }) });
     const node = h("div", { class: "unit" },
-      h("h3", {}, t("Unit {unit} at “{piece}”", { unit: view.unit, piece: names[view.step] })),
-      h("div", { class: "controls" }, move(-1, "←", t("Unit before")), move(1, "→", t("Next unit")), h("label", { class: "choice grow" }, h("span", {}, t("Piece")), range)),
-      equations(cell, view.unit, view.step), scroll(svg),
+      title,
+      h("div", { class: "controls" }, step(-1, "←", t("Unit before")), step(1, "→", t("Next unit")), h("label", { class: "choice grow" }, h("span", {}, t("Piece")), range)),
+      numbers, picture,
       table(t("Unit {unit} at every piece: c = f · c before + i · g, and h = o · tanh(c).", { unit: view.unit }), [t("Piece"), "f", t("c before"), "i", "g", "c", "o", "h"],
         names.map((text, step) => [text, ...[cell.value("f", step, view.unit), cell.before(step, view.unit), ...["i", "g", "c", "o", "h"].map((gate) => cell.value(gate, step, view.unit))].map((value) => decimal(value, 3))])));
-    return { node, svg };
+    // What depends on the piece; the slider stays the one that is held.
+    function move() {
+      title.textContent = t("Unit {unit} at “{piece}”", { unit: view.unit, piece: names[view.step] });
+      range.value = view.step;
+      range.setAttribute("aria-valuetext", names[view.step]);
+      numbers.replaceChildren(equations(cell, view.unit, view.step));
+      svg = curves(cell, view, width);
+      svg.addEventListener("pointerdown", (event) => {
+        const box = svg.getBoundingClientRect(), step = Math.floor((event.clientX - box.left - 44) / geometry(names, width, 44, 10).cell);
+        if (step >= 0 && step < cell.steps) choose({ step });
+      });
+      const left = picture.firstChild?.scrollLeft || 0;
+      picture.replaceChildren(scroll(svg));
+      picture.firstChild.scrollLeft = left;
+    }
+    move();
+    return { node, move, svg: () => svg };
   }
 
   Object.assign(window.seq2seq, { unit });

@@ -81,13 +81,13 @@
     async function attempt(event) {
       event?.preventDefault();
       await swap({});
-      const mine = ++busy, wanted = terms();
+      const mine = ++busy, wanted = terms(), of = text();
       body.setAttribute("aria-busy", "true");
       try {
-        const found = await ask({ ...request(), text: text(), ...(Object.keys(wanted).length ? { terms: wanted } : {}) });
+        const found = await ask({ ...request(), text: of, ...(Object.keys(wanted).length ? { terms: wanted } : {}) });
         if (mine === busy) {
           told = found;
-          state.json = { before: trace, wish: { text: text(), terms: terms() }, after: told };
+          state.json = { before: trace, wish: { text: of, terms: wanted }, after: told };
           compare();
         }
       } catch (error) {
