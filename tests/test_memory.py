@@ -76,6 +76,7 @@ class TestKeeping:
     def test_what_is_forgotten_is_gone(self, memory: TranslationMemory) -> None:
         number = memory.remember("the dog", "der Hund", PAIR)
         assert memory.forget(number) and not memory.forget(number)
+        assert memory.remember("a new one", "eines", PAIR) != number  # or who forgets it once more forgets another
         assert memory.find("the dog", PAIR) == memory.find("the dog!", PAIR) == []
 
     def test_a_killed_process_loses_nothing_that_was_remembered(self, tmp_path: Path) -> None:

@@ -121,6 +121,50 @@ def test_what_a_web_export_holds(exported, tiny):
     assert settings["examples"] == SENTENCES[:1]
 
 
+RUNTIME = """
+export class Tensor {
+  constructor(data) { this.data = data; }
+  toTypedArray() { return this.data; }
+  delete() {}
+}
+export const loadLiteRt = async () => {};
+export const asked = [];
+export const loadAndCompile = async () => ({ run: async (name, { source, max_length, beam }) => {
+  asked.push([source.data.filter(Boolean).length, beam.data[0], max_length.data[0]]);
+  const [none, attention] = [Float32Array.of(0), new Float32Array(source.data.length)];
+  const numbers = { tokens: Int32Array.of(3), length: Int32Array.of(1), score: none, log_probs: none, attention };
+  return Object.fromEntries(Object.entries(numbers).map(([key, data]) => [key, new Tensor(data)]));
+} });
+"""
+ASKED = """async ([path, ...wishes]) => {
+  const { asked } = await import(path), { translator } = await import("./page.js");
+  asked.length = 0;
+  for (const [text, beam] of wishes) await translator.sentence(text, beam);
+  return asked;
+}"""
+
+
+def test_the_page_without_a_runtime_knows_odd_languages_and_makes_room(exported, browser, serve, tmp_path):
+    folder, path = tmp_path / "site", "./node_modules/@litertjs/core/dist/index.js"
+    shutil.copytree(exported("web"), folder)
+    (folder / path).parent.mkdir(parents=True)
+    (folder / path).write_text(RUNTIME)
+    settings = json.loads((folder / site.SETTINGS).read_text(encoding="utf-8"))
+    odd = {"source_language": "norm", "target_language": "pt_BR", "examples": ["a"]}
+    (folder / site.SETTINGS).write_text(json.dumps(settings | odd))
+    page, home = browser.new_page(), serve(folder)
+    seen = troubles(page, home)
+    page.goto(home)
+    playwright.expect(page).to_have_title("norm to Brazilian Portuguese")
+    playwright.expect(page.locator("#state")).to_have_text("")
+    assert page.locator("#translation").get_attribute("lang") == "pt-BR"
+    short, long = "a b", "a b c d e f g h i j k l"
+    asked = page.evaluate(ASKED, [path, [short, 5], [long, 1], [short, 1], [long, 5]])
+    assert [steps for _, _, steps in asked].count(1) == 3, "once for each that is larger in some way"
+    assert asked[-1][2] > 1 and seen == []
+    page.close()
+
+
 @pytest.mark.slow
 def test_it_translates_offline_as_the_library_does(exported, tiny, browser, serve, tmp_path):
     runtime = os.environ.get("LITERTJS")
