@@ -106,6 +106,22 @@ def test_a_kill_between_the_two_renames_loses_nothing(model: Path, through: str)
     assert names(model) == {"model", "model.b", "link"}
 
 
+def test_an_interrupt_the_moment_the_hidden_folder_is_made_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Path.mkdir
+
+    def interrupted(self: Path, *arguments: object, **more: object) -> None:
+        make(self, *arguments, **more)  # type: ignore[arg-type]
+        if self.name.endswith(".partial"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "model", b"newer")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("before", [KILLED_AT_A_FILE, *(KILLED_AT_RENAME.format(calls=calls) for calls in (0, 1))])
 def test_after_a_kill_the_next_write_leaves_its_model_alone(model: Path, before: str) -> None:
     killed(model, before)

@@ -27,9 +27,9 @@ def staged(target: Path) -> Iterator[Path]:
     """
     mend(target)
     hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
-    hidden.mkdir()
     with contextlib.ExitStack() as stack:
-        stack.callback(_clear, hidden, target)
+        stack.callback(_clear, hidden, target)  # sooner than it is made: a signal may come right then
+        hidden.mkdir()
         with contextlib.suppress(OSError):  # not every disk can; then no other process touches the folder
             stack.enter_context(held(hidden))
         yield hidden / _NEW
