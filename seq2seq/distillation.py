@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from seq2seq import channel, evaluation
 from seq2seq.config import SearchConfig
-from seq2seq.holding import hold
+from seq2seq.holding import held
 from seq2seq.translator import Translation, Translator
 from seq2seq.translator.checks import UNUSABLE, loops
 
@@ -114,38 +114,46 @@ class Journal:
                 f"The output must be a new folder, or one where a distillation was stopped. Received: {folder}"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        self.path.touch()
+        self._identity, self.done = identity, -1
+
+    def __enter__(self) -> Journal:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(held(self.path.parent))
+            except BlockingIOError:
+                must = "A distillation goes on in one process at a time"
+                raise DistillationError(f"{must}. Received: {self.path.parent}, in use") from None
+            except OSError:
+                pass  # not every disk can
+            self.path.touch()
+            size = self._whole()
+            self._file: BinaryIO = stack.enter_context(self.path.open("r+b"))
+            self._file.truncate(size)
+            self._file.seek(size)
+            if self.done < 0:
+                self._write(self._identity)
+                self.done = 0
+            self._stack = stack.pop_all()
+        return self
+
+    def _whole(self) -> int:
+        """Bytes of the records that are whole; it counts them."""
         self.done, size = -1, 0
         with self.path.open("rb") as file:
             for raw in file:
                 if not raw.endswith(b"\n"):
                     break  # torn by what stopped it
-                if self.done < 0 and raw != _record(identity):
+                if self.done < 0 and raw != _record(self._identity):
                     raise DistillationError(
                         "A distillation goes on with the model and the settings that it was begun with; other ones "
-                        f"need a new folder. Received: {folder}, begun with {raw.decode(errors='replace').strip()}"
+                        f"need a new folder. Received: {self.path.parent}, begun with "
+                        f"{raw.decode(errors='replace').strip()}"
                     )
                 self.done, size = self.done + 1, size + len(raw)
-        self._file: BinaryIO = self.path.open("r+b")
-        try:
-            hold(self._file.fileno())
-        except BlockingIOError:
-            self._file.close()
-            must = "A distillation goes on in one process at a time"
-            raise DistillationError(f"{must}. Received: {folder}, in use") from None
-        except OSError:
-            pass  # not every disk can
-        self._file.truncate(size)
-        self._file.seek(size)
-        if self.done < 0:
-            self._write(identity)
-            self.done = 0
-
-    def __enter__(self) -> Journal:
-        return self
+        return size
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._stack.close()
 
     def __iter__(self) -> Iterator[Line]:
         with self.path.open("rb") as file:

@@ -410,6 +410,13 @@ class TestContradiction:
     def test_names_and_languages(self, paths: tuple[str, ...], told: tuple[str, str] | None) -> None:
         assert corpus.contradiction(("en", "de"), *paths) == told
 
+    def test_a_table_with_heads_says_itself_which_is_which(self, tmp_path: Path) -> None:
+        path = tmp_path / "news.de-en.csv"
+        path.write_text('\ufeff"en";"de"\r\na;b\r\n', encoding="utf-8")
+        assert corpus.contradiction(("en", "de"), path) is None
+        path.write_text("en;de sind zwei\r\na;b\r\n", encoding="utf-8")
+        assert corpus.contradiction(("en", "de"), path) == ("de", "en")
+
     def test_a_tmx_says_itself_which_is_which(self, tmp_path: Path) -> None:
         path = tmp_path / "a.tmx"
         unit = '<tu><tuv xml:lang="de"><seg>a</seg></tuv><tuv xml:lang="en"><seg>b</seg></tuv></tu>'

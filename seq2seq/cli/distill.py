@@ -76,7 +76,7 @@ def distill(
         "model": bundle.load(model, verify=False).digest,
         "engine": translator.engine_name,
         "search": msgspec.to_builtins(search),
-        "references": _digest(target) if target else None,
+        "references": _digest(target) if target else False,
     } | ({"back": bundle.load(back, verify=False).digest} if back else {})
     with streams.Progress("lines", total=lines) as progress:
         made = distillation.distill(

@@ -115,7 +115,8 @@ def contradiction(
 ) -> tuple[str, str] | None:
     """The languages that the names of the files tell, if they are not these in this order; regions do not count.
 
-    A TMX or JSONL file says itself which of its texts is which, so its order tells nothing.
+    A TMX or JSONL file says itself which of its texts is which, and so does a table whose first line names them; then
+    the order in the name tells nothing.
 
     >>> contradiction(("en", "de"), "news.de-en.tsv"), contradiction(("en", "de"), "ours.en_GB", "ours.de")
     (('de', 'en'), None)
@@ -126,9 +127,21 @@ def contradiction(
         return None
     bare, wanted = ([re.split("[-_]", name.casefold())[0] for name in names] for names in (told, languages))
     name = Path(source).name.casefold().removesuffix(_packing(source))
-    if target is None and (name.endswith(".tmx") or ENDINGS.get(Path(name).suffix) == "JSONL"):
+    if target is None and (
+        name.endswith(".tmx") or ENDINGS.get(Path(name).suffix) == "JSONL" or _heads(source) >= {*wanted}
+    ):
         bare, wanted = sorted(bare), sorted(wanted)
     return told if bare != wanted else None
+
+
+def _heads(source: str | Path) -> set[str]:
+    """What the first line of a table may name its columns; nothing where there is no such file."""
+    try:
+        with Stream(source) as stream:
+            first = stream.peek().partition(b"\n")[0].decode("utf-8-sig", "replace")
+    except CorpusError:
+        return set()
+    return {cell.strip(' "\r').casefold() for cell in re.split(r"[\t,;]", first)}
 
 
 def _aligned(source: str | Path, target: str | Path) -> Iterator[Block]:

@@ -47,6 +47,8 @@ _MEANT = {
     **dict.fromkeys(("shift_jis", "shift-jis", "sjis"), "cp932"),
 }
 """Names of encodings on pages for which browsers read a larger one (WHATWG, "Encoding")."""
+_UNUSED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+"""What is no character of windows-1252."""
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([\w-]+)""")
 
 
@@ -54,8 +56,11 @@ def charset(data: bytes) -> str | None:
     """The encoding that the page names."""
     if found := _XML_ENCODING.search(data[:200]):
         return found[1].decode("ascii")
-    found = _CHARSET.search(data[:4096])
-    return _MEANT.get(found[1].decode("ascii").lower(), found[1].decode("ascii")) if found else None
+    if not (found := _CHARSET.search(data[:4096])):
+        return None
+    named = found[1].decode("ascii")
+    meant = _MEANT.get(named.lower(), named)
+    return named if meant == "windows-1252" and _UNUSED.search(data) else meant
 
 
 def page(text: str) -> Iterator[Part]:

@@ -27,7 +27,7 @@ class Demands:
     required: tuple[Ids, ...] = ()
     """Phrases that it says somewhere. Their pieces share the beam, which should be wider than they are many."""
     forbidden: tuple[Ids, ...] = ()
-    """Phrases that it says nowhere, but within one that it must say."""
+    """Phrases that it says nowhere; parts of one that it must say do not count."""
     attention_bias: tuple[float, ...] = ()
     """What is added to the attention scores of each source piece, EOS included; empty adds nothing."""
 

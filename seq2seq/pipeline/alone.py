@@ -26,13 +26,13 @@ def alone(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise PipelineError(f"{ROOM}. Received: {folder} ({error.strerror})") from None
     with contextlib.ExitStack() as stack:
-        stack.callback(_clear, made)
         try:
             stack.enter_context(held(folder))
         except BlockingIOError:
             raise PipelineError(f"A run goes on in one process at a time. Received: {folder}, in use") from None
         except OSError:
             pass
+        stack.callback(_clear, made)
         yield
 
 

@@ -248,9 +248,8 @@ class Searcher:
     @functools.cached_property
     def _inner(self) -> list[int]:
         """Pieces with which a word goes on."""
-        return [
-            number for number, piece in enumerate(self._target.pieces(range(len(self._target)))) if piece[0].isalnum()
-        ]
+        pieces = self._target.pieces(range(len(self._target)))
+        return [at for at, piece in enumerate(pieces) if piece[0].isalnum() and not is_spaceless(piece[0])]
 
     def _overruns(self, phrase: Ids, ids: Ids) -> set[Ids]:
         """Where a word goes on that should end with the phrase: its last pieces with any piece that would go on."""

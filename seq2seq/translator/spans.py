@@ -19,7 +19,7 @@ _UNITS = (
 _UNIT = "|".join(map(re.escape, sorted(_UNITS.split(), key=len, reverse=True)))
 _CURRENCY = "[$€£¥]"
 _VALUE = r"\d+(?:[.,]\d+)*"
-_DATE = r"\d{1,2}\.\d{1,2}\.\d{2,4}(?!\d)"
+_DATE = r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.(?:\d\d|\d{4})(?!\d|\.\d)"
 _UNIT_WORD = r"[^\W\d_]{3,}|[^\W\d_\u0000-\u024f]"  # of other scripts any word, such as км and 公里
 
 _KINDS = {
@@ -29,9 +29,9 @@ _KINDS = {
     "braces": r"\{\{[^{}]*\}\}|%?\{(?a:[\w.:!\[\]-])*\}",
     "percent": r"(?a:(?<![\w%])%(?:\(\w+\)|\d+\$)?[-+#0]*\d*(?:\.\d+)?[sdifgexXuc](?!\w))",
     "variable": r"(?a:(?<!\w)\$(?:[A-Za-z_]\w*|\{\w+\}))",
-    "price": rf"(?<!{LETTER})(?<![.,])(?P<currency>{_CURRENCY})\s?(?P<price_value>{_VALUE})(?!{LETTER})",
-    "measure": rf"(?<!{LETTER})(?<![.,])(?P<measure_value>{_VALUE})\s?(?P<unit>{_UNIT})(?!{LETTER})",
-    "number": rf"(?<!{LETTER})(?<![.,:/])(?!{_DATE})(?P<number_value>\d+(?:[.,]\d+)+)(?!{LETTER}|[:/])",
+    "price": rf"(?<!{LETTER}|\d)(?<![.,])(?P<currency>{_CURRENCY})\s?(?P<price_value>{_VALUE})(?!{LETTER})",
+    "measure": rf"(?<!{LETTER}|\d)(?<![.,])(?P<measure_value>{_VALUE})\s?(?P<unit>{_UNIT})(?!{LETTER})",
+    "number": rf"(?<!{LETTER}|\d)(?<![.,:/])(?!{_DATE})(?P<number_value>\d+(?:[.,]\d+)+)(?!{LETTER}|[:/])",
 }
 _SPAN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _KINDS.items()))
 _TRAILING = ".,;:!?'"

@@ -85,7 +85,11 @@
     const on = {
       typed(text) { state.text = text; if (desk.editing()) { desk.leave(); desk.show(); } if (state.live || !text.trim()) ask(); },
       asked() { past.write(); ask({ now: true }); },
-      stopped() { if (asking.stop()) settle({ answer: state.answer, translation: state.translation, said: t("Stopped.") }); desk.source.focus(); },
+      stopped() {
+        if (!asking.stop()) return;
+        settle({ answer: state.answer, translation: state.translation, said: t("Stopped.") });
+        desk.source.focus();
+      },
       cleared() { past.write(); state.text = ""; ask(); },
       copied: () => past.write(),
       async kept(target) {
@@ -116,7 +120,7 @@
       try {
         await doing;
         desk.leave();
-        desk.target.focus();
+        if (!desk.source.matches(":focus")) desk.target.focus(); // what was pressed is gone
         note = said;
         ask({ now: true });
       } catch (error) {
@@ -126,8 +130,9 @@
     }
 
     // One sentence of the translation is to be another.
-    function take(place, now) {
-      const taken = own.wording(state.translation, state.wordings, place, now);
+    function take({ source, place, now }) {
+      const there = state.answer?.translations[0].sentences[place]?.source.trim() === source;
+      const taken = there ? own.wording(state.translation, state.wordings, place, now) : null;
       if (taken === null) {
         state.said = t("This sentence does not stand in the translation any more.");
         desk.show();
@@ -158,7 +163,7 @@
       shown = watched();
       const result = h("div", { class: "result", id: "result" });
       own.result(result, shown.props, shown.watch);
-      result.addEventListener("take", ({ detail }) => take(detail.place, detail.now));
+      result.addEventListener("take", ({ detail }) => take(detail));
       const { source, target } = state.languages();
       document.title = `${t("{source} to {target}", { source: own.languageName(source.code, source.name), target: own.languageName(target.code, target.name) })} · seq2seq`;
       const memory = state.memory ? h("a", { class: "corrections", href: `v1/corrections?model=${encodeURIComponent(state.model.name)}`, download: "corrections.tsv" }, t("All corrections (TSV)")) : null;

@@ -79,7 +79,7 @@
     }
 
     function take(now) {
-      body.dispatchEvent(new CustomEvent("take", { bubbles: true, detail: { place: about.place, now } }));
+      body.dispatchEvent(new CustomEvent("take", { bubbles: true, detail: { source: request().text, place: about.place, now } }));
     }
 
     show();

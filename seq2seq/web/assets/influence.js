@@ -10,15 +10,19 @@
   function draw(body, { trace: first, about, width, request, ask, fail }) {
     const found = { occlusion: first.influence };
     const state = { pictures: [], json: null, resized(now) { width = now; show(); } };
-    let method = "occlusion", turns = 0;
+    let method = "occlusion", turns = 0, asked = null;
 
     async function choose(wanted) {
       const mine = ++turns;
       if (wanted !== "occlusion" && !found[wanted]) {
         body.setAttribute("aria-busy", "true");
         try {
-          found[wanted] = (await ask({ ...request(), saliency: true })).saliency;
-        } catch (error) { if (mine === turns) fail(error); }
+          asked ??= ask({ ...request(), saliency: true });
+          found[wanted] = (await asked).saliency;
+        } catch (error) {
+          asked = null;
+          if (mine === turns) fail(error);
+        }
       }
       if (mine !== turns) return;
       body.removeAttribute("aria-busy");

@@ -45,7 +45,7 @@
         if (mine.signal.aborted) return;
         stop();
         failed(sentence(error));
-        if (error.wait) waiting = setTimeout(start, 1000 * error.wait, request); // it said when
+        if (error.status === 429 && error.wait) waiting = setTimeout(start, 1000 * error.wait, request); // it said when
       }
     }
 

@@ -84,7 +84,7 @@
     function matches({ memory, origin, sentences }) {
       const found = new Map(memory.map((match) => [match.id, { match, made: match.kind === "exact" ? null : match.target }]));
       for (const [place, { memory: own }] of origin === "memory" || sentences.length < 2 ? [] : sentences.entries()) {
-        for (const match of own) found.set(match.id, { match, made: instead(state.translation, state.wordings, place, match.target) });
+        for (const match of own) if (!found.has(match.id)) found.set(match.id, { match, made: instead(state.translation, state.wordings, place, match.target) });
       }
       return [...found.values()].map(({ match, made }) => h("li", {},
         h("span", { class: "kind" }, match.kind === "exact" ? t("Your correction") : t("{share} alike", { share: window.seq2seq.parts(match.similarity) })),
