@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from seq2seq import channel, evaluation
 from seq2seq.config import SearchConfig
-from seq2seq.holding import held
+from seq2seq.holding import held_if_possible
 from seq2seq.translator import Translation, Translator
 from seq2seq.translator.checks import UNUSABLE, loops
 
@@ -119,12 +119,10 @@ class Journal:
     def __enter__(self) -> Journal:
         with ExitStack() as stack:
             try:
-                stack.enter_context(held(self.path.parent))
+                stack.enter_context(held_if_possible(self.path.parent))
             except BlockingIOError:
                 must = "A distillation goes on in one process at a time"
                 raise DistillationError(f"{must}. Received: {self.path.parent}, in use") from None
-            except OSError:
-                pass  # not every disk can
             self.path.touch()
             size = self._whole()
             self._file: BinaryIO = stack.enter_context(self.path.open("r+b"))

@@ -17,28 +17,36 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
-def hold(descriptor: int) -> None:
-    """Holds an open file or folder, until its descriptor is closed.
-
-    Raises:
-        BlockingIOError: another process holds it.
-        OSError: the system or the disk has no way to hold one.
-    """
-    if fcntl is None:
-        raise OSError(errno.ENOSYS, "Files cannot be held here")
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
     """While entered nobody else can hold the file or folder.
 
     Raises:
-        BlockingIOError, OSError: as from `hold`, or it cannot be opened.
+        BlockingIOError: another process holds it.
+        OSError: the system or the disk has no way to hold one, or it cannot be opened.
     """
+    if fcntl is None:
+        raise OSError(errno.ENOSYS, "Files cannot be held here")
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        hold(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def held_if_possible(path: Path) -> Iterator[None]:
+    """The same, and nobody is kept out where the system or the disk has no way to.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(path))
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
+        yield

@@ -9,35 +9,53 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from seq2seq.holding import held
+from seq2seq.holding import held_if_possible
 from seq2seq.pipeline.run import ROOM, PipelineError
 
 
 @contextlib.contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """While entered the folder is there.
+
+    Raises:
+        PipelineError: it cannot be made.
+    """
+    new = _make(folder)
+    try:
+        yield
+    finally:
+        _clear(new)
+
+
+@contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """While entered the folder is there, and no other process can enter it, if its disk knows of such a thing.
+    """The same, and no other process can enter it, if its disk knows of such a thing.
 
     Raises:
         PipelineError: another process is in it, or it cannot be made.
     """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    new = _make(folder)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held_if_possible(folder))
+        except BlockingIOError:
+            raise PipelineError(f"A run goes on in one process at a time. Received: {folder}, in use") from None
+        stack.callback(_clear, new)  # not sooner: another process may have it
+        yield
+
+
+def _make(folder: Path) -> list[Path]:
+    """What was not there before, innermost first."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PipelineError(f"{ROOM}. Received: {folder} ({error.strerror})") from None
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(held(folder))
-        except BlockingIOError:
-            raise PipelineError(f"A run goes on in one process at a time. Received: {folder}, in use") from None
-        except OSError:
-            pass
-        stack.callback(_clear, made)
-        yield
+    return new
 
 
-def _clear(made: list[Path]) -> None:
-    """Removes folders, innermost first; one with something in it stays."""
-    for path in made:
+def _clear(new: list[Path]) -> None:
+    """Removes them; one with something in it stays."""
+    for path in new:
         with contextlib.suppress(OSError):
             path.rmdir()

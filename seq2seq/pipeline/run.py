@@ -41,19 +41,11 @@ def stopped(folder: Path) -> Interrupted:
 
 @contextlib.contextmanager
 def parts_of(folder: Path) -> Iterator[None]:
-    """While entered, a run is a part of the one in this folder: that is what goes on where it is stopped, and what
-    goes with it, where it was not there before, if the part is refused and leaves nothing.
-    """
-    new = not folder.exists()
+    """While entered, a run is a part of the one in this folder: that is what goes on where it is stopped."""
     try:
         yield
     except Interrupted:
         raise stopped(folder) from None
-    except (ValueError, OSError, MemoryError):
-        if new:
-            with contextlib.suppress(OSError):  # where it holds anything, or was never made
-                folder.rmdir()
-        raise
 
 
 @dataclass(frozen=True)

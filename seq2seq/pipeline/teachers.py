@@ -17,8 +17,9 @@ import msgspec
 from seq2seq import bundle, config, corpus, distillation, release
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
+from seq2seq.pipeline import alone
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import ROOM, Files, PipelineError, Run, check_folder, check_kind, parts_of, replace, stopped
+from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, parts_of, replace, stopped
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.taught import Taught, noise
 from seq2seq.pipeline.train import train
@@ -108,17 +109,13 @@ def _kept(output: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]
     if path.exists():
         yield config.merge(json.loads(path.read_text(encoding="utf-8")), settings)
         return
-    try:
-        teachers.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PipelineError(f"{ROOM}. Received: {output} ({error.strerror})") from None
-    replace(path, json.dumps(settings).encode())
-    try:
-        yield dict(settings)
-    finally:
-        with contextlib.suppress(OSError):  # there are teachers
-            teachers.rmdir()
-            path.unlink()
+    with alone.made(teachers):
+        replace(path, json.dumps(settings).encode())
+        try:
+            yield dict(settings)
+        finally:
+            if not any(teachers.iterdir()):
+                path.unlink()
 
 
 class Text:
