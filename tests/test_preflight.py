@@ -191,13 +191,18 @@ def test_a_sound_network_is_sound_untrained():
     preflight.check_network(network(), batch())
 
 
-def test_a_file_that_loses_weights_is_named(monkeypatch):
+def halve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes checkpoints lose half of every weight."""
     saved = checkpoint.save
 
     def halved(path, variables, state=None):
         saved(path, {name: value.numpy() / 2 for name, value in variables.items()}, state)
 
     monkeypatch.setattr(checkpoint, "save", halved)
+
+
+def test_a_file_that_loses_weights_is_named(monkeypatch):
+    halve(monkeypatch)
     with pytest.raises(PreflightError, match=r"A loaded network must score as the saved one.*Received: "):
         preflight.check_file(network(), network, batch())
 
@@ -207,12 +212,7 @@ def test_what_is_unsound_does_not_pass_the_whole(monkeypatch):
         patch.setattr(preflight, "Seq2Seq", SeesTheFuture)  # learning by heart does not use `call`
         with pytest.raises(PreflightError, match="must not depend on later pieces"):
             preflight.check(settings(), corpus(3), (V, None), seconds=HOUR)
-    saved = checkpoint.save
-
-    def halved(path, variables, state=None):
-        saved(path, {name: value.numpy() / 2 for name, value in variables.items()}, state)
-
-    monkeypatch.setattr(checkpoint, "save", halved)
+    halve(monkeypatch)
     with pytest.raises(PreflightError, match="A loaded network must score as the saved one"):
         preflight.check(settings(), corpus(3), (V, None), seconds=HOUR)
 

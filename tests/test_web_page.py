@@ -167,6 +167,15 @@ class TestModels:
         assert visit.target.evaluate("box => getComputedStyle(box).direction") == "ltr"
 
 
+def corrected(visit: Visit, source: str, target: str) -> None:
+    """A correction that is remembered."""
+    visit.source.fill(source)
+    visit.page.get_by_role("button", name="Correct", exact=True).click()
+    visit.target.fill(target)
+    visit.page.get_by_role("button", name="Keep").click()
+    expect(visit.page.locator(".found .kind")).to_have_text("Your correction")
+
+
 class TestCorrections:
     def test_a_correction_is_kept_shown_as_such_and_forgotten(self, visit: Visit) -> None:
         visit.source.fill("He has lost the key that I gave him.")
@@ -203,11 +212,7 @@ class TestCorrections:
         expect(visit.target).to_have_attribute("readonly", "")
 
     def test_a_remembered_sentence_takes_the_place_of_this_sentence_alone(self, visit: Visit) -> None:
-        visit.source.fill("the key.")
-        visit.page.get_by_role("button", name="Correct", exact=True).click()
-        visit.target.fill("das Ding.")
-        visit.page.get_by_role("button", name="Keep").click()
-        expect(visit.page.locator(".found .kind")).to_have_text("Your correction")
+        corrected(visit, "the key.", "das Ding.")
         visit.source.fill("can you help us? the key.")
         visit.shows("können Sie helfen uns? der Schlüssel.")
         visit.page.get_by_role("button", name="Use “das Ding.”").click()
@@ -220,11 +225,7 @@ class TestCorrections:
         visit.page.get_by_role("button", name="Forget “das Ding.”").click()
 
     def test_it_takes_its_place_and_no_other(self, visit: Visit) -> None:
-        visit.source.fill("the key.")
-        visit.page.get_by_role("button", name="Correct", exact=True).click()
-        visit.target.fill("das Ding.")
-        visit.page.get_by_role("button", name="Keep").click()
-        expect(visit.page.locator(".found .kind")).to_have_text("Your correction")
+        corrected(visit, "the key.", "das Ding.")
         visit.source.fill("I have the key. the key.")
         visit.shows("ich habe der Schlüssel. der Schlüssel.")
         visit.page.get_by_role("button", name="Use “das Ding.”").click()
@@ -249,11 +250,7 @@ class TestCorrections:
         visit.page.get_by_role("button", name="Forget “Eisenbahn”").click()
 
     def test_what_was_forgotten_in_another_tab_is_forgotten_here(self, visit: Visit, server: Any) -> None:
-        visit.source.fill("the sunset that you gave him.")
-        visit.page.get_by_role("button", name="Correct", exact=True).click()
-        visit.target.fill("Abendrot.")
-        visit.page.get_by_role("button", name="Keep").click()
-        expect(visit.page.locator(".found .kind")).to_have_text("Your correction")
+        corrected(visit, "the sunset that you gave him.", "Abendrot.")
         answer = visit.page.request.post(f"{server.url}/v1/translate", data={"text": "the sunset that you gave him."})
         number = answer.json()["translations"][0]["memory"][0]["id"]
         assert visit.page.request.delete(f"{server.url}/v1/corrections/{number}").status == 204

@@ -52,10 +52,10 @@ def comma_separated(lines: Lines, columns: Sequence[str] = ()) -> Iterator[Part]
     first = _first(lines)
     said = _SEPARATOR.fullmatch(first)
     separator = said[1] if said else max(",;\t|", key=_QUOTED.sub("", first).count)
-    for number, row in enumerate(_rows(lines, separator)):
-        if said and not number:
-            yield row
-            continue
+    rows = _rows(lines, separator)
+    if said:
+        yield next(rows)
+    for row in rows:
         content = row.rstrip("\r\n")
         cells = _fields(content, separator)
         if chosen is None:

@@ -54,12 +54,13 @@ def office(tree: Any, kept: Collection[str] = ()) -> Iterator[Unit]:
     for element in tree.iter("{*}p", "{*}si", "{*}is"):
         if not any(name in namespace(element) for name in _OFFICE):
             continue
-        text = element.find("{*}t")
-        if local(element) != "p" and shown("".join(each.text or "" for each in _own(element))) in kept:
-            continue
-        if local(element) != "p" and text is not None:
-            yield from unit((_read(text),), _setter(text))
-            continue
+        if local(element) != "p":
+            if kept and shown("".join(each.text or "" for each in _own(element))) in kept:
+                continue
+            text = element.find("{*}t")
+            if text is not None:
+                yield from unit((_read(text),), _setter(text))
+                continue
         for group in _groups(element):
             yield from _sentence(group)
 

@@ -132,7 +132,7 @@
     // One sentence of the translation is to be another.
     function take({ source, place, now }) {
       const there = state.answer?.translations[0].sentences[place]?.source.trim() === source;
-      const taken = there ? own.wording(state.translation, state.wordings, place, now) : null;
+      const taken = there ? own.reworded(state.translation, state.wordings, place, now) : null;
       if (taken === null) {
         state.said = t("This sentence does not stand in the translation any more.");
         desk.show();

@@ -16,7 +16,7 @@
   }
 
   // A translation with another wording in the place of one of its sentences; null where that does not stand in it.
-  function instead(translation, wordings, place, now) {
+  function reworded(translation, wordings, place, now) {
     let from = 0;
     for (const [k, wording] of wordings.entries()) {
       const at = wording ? translation.indexOf(wording, from) : -1;
@@ -84,7 +84,7 @@
     function matches({ memory, origin, sentences }) {
       const found = new Map(memory.map((match) => [match.id, { match, made: match.kind === "exact" ? null : match.target }]));
       for (const [place, { memory: own }] of origin === "memory" || sentences.length < 2 ? [] : sentences.entries()) {
-        for (const match of own) if (!found.has(match.id)) found.set(match.id, { match, made: instead(state.translation, state.wordings, place, match.target) });
+        for (const match of own) if (!found.has(match.id)) found.set(match.id, { match, made: reworded(state.translation, state.wordings, place, match.target) });
       }
       return [...found.values()].map(({ match, made }) => h("li", {},
         h("span", { class: "kind" }, match.kind === "exact" ? t("Your correction") : t("{share} alike", { share: window.seq2seq.parts(match.similarity) })),
@@ -132,5 +132,5 @@
     };
   }
 
-  Object.assign(window.seq2seq, { panes, length, wording: instead });
+  Object.assign(window.seq2seq, { panes, length, reworded });
 })();
