@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 RISE = 3.0
 """An epoch whose training perplexity is this many times the best epoch's has unlearned; a bad batch does far less."""
+WINDOW = 200
+"""Batches after which a running epoch is judged by these alone: epochs of a large corpus take hours."""
 
 
 def in_step(loss: float, norm: float) -> str | None:
@@ -30,13 +32,13 @@ def in_step(loss: float, norm: float) -> str | None:
 
 
 def in_epoch(perplexities: Sequence[float], *, warm: int, chance: float) -> str | None:
-    """What is wrong after an epoch, if anything is.
+    """What is wrong after an epoch or a part of one, if anything is.
 
     The perplexity of the training text decides: that of the validation set also rises where a small corpus is learned
     by heart, which is no accident.
 
     Arguments:
-        perplexities: of every epoch so far, the one that just ended last.
+        perplexities: of every epoch so far, last the one that just ended, or what is judged of the running one.
         warm: epochs that the learning rate rises in; until their end an epoch is compared with `chance` alone.
         chance: the perplexity of who knows nothing, which a training begins with: pieces of the target vocabulary.
     """

@@ -148,7 +148,7 @@ class Trainer:
         self.model.stop_training = False
         while self.standing.epoch < self.config.epochs and not self._stalled():
             self._lower(warm)
-            self._epoch(step, train, stop)
+            self._epoch(step, train, stop, warm=warm)
             self._check_rise(warm)
             self._finish_epoch(valid)
             if self.devices.any(stop.asked or STOP.is_set()):
@@ -188,8 +188,9 @@ class Trainer:
     def _plan(self, pairs: Pairs, epoch: int) -> list[np.ndarray]:
         return batches.plan(pairs, self.config.batch_tokens, seed=batches.epoch_seed(self.config.seed, epoch))
 
-    def _epoch(self, step, train: Pairs, stop: StopSignals) -> None:
+    def _epoch(self, step, train: Pairs, stop: StopSignals, *, warm: int) -> None:
         now = self.standing
+        judged = now.sums
         train = self.resample(now.epoch) if self.resample else train
         plan = self._plan(train, now.epoch)
         self.callbacks.on_epoch_begin(now.epoch, {"batches": len(plan), "batch": now.batch})
@@ -204,6 +205,9 @@ class Trainer:
                 raise TrainingError(f"{wrong} in epoch {now.epoch + 1}, batch {now.batch + 1}; {good}")
             now.batch += 1
             now.sums = [a + b for a, b in zip(now.sums, sums, strict=True)]
+            if now.batch % divergence.WINDOW == 0:
+                self._check_rise(warm, judged)
+                judged = now.sums
             ended = time.monotonic()
             now.seconds, begun = now.seconds + ended - begun, ended
             logs = {"loss": now.sums[0] / now.sums[2], "perplexity": perplexity(now.sums[1], int(now.sums[2]))}
@@ -230,10 +234,11 @@ class Trainer:
         self._save()
         self.callbacks.on_epoch_end(now.epoch - 1, entry)
 
-    def _check_rise(self, warm: int) -> None:
-        """Refuses to go on, or to keep anything, after an epoch that has unlearned."""
+    def _check_rise(self, warm: int, since: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+        """Refuses to go on, or to keep anything, where the running epoch has unlearned, by its batches after `since`."""
         now = self.standing
-        perplexities = [*(entry["perplexity"] for entry in now.history), perplexity(now.sums[1], int(now.sums[2]))]
+        _, nats, pieces = (a - b for a, b in zip(now.sums, since, strict=True))
+        perplexities = [*(entry["perplexity"] for entry in now.history), perplexity(nats, int(pieces))]
         if wrong := divergence.in_epoch(perplexities, warm=warm, chance=float(self.model.decoder.bias.shape[0])):
             raise self._astray(wrong)
 

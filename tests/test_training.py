@@ -226,6 +226,24 @@ def test_a_perplexity_far_above_its_best_stops_and_leaves_the_last_good_checkpoi
     assert checkpoint.load(tmp_path / training.LATEST)[1]["epoch"] == 3
 
 
+def test_a_rise_within_a_long_epoch_stops_before_anything_of_it_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(divergence, "WINDOW", 3)
+    made, done = trainer(tmp_path, epochs=9, warmup_steps=1), []
+    planned = len(made._plan(corpus(), 0))
+    assert planned > 6
+
+    def step(batch, ends):
+        done.append(2.5 if len(done) >= planned + 3 else 1.0)  # the whole second epoch would be 2.7 times at most
+        return tf.constant([1.0, done[-1], 1.0]), tf.constant(1.0)
+
+    made._step = lambda signature: step
+    good = re.escape(str(tmp_path / "epoch-01.safetensors"))
+    with pytest.raises(TrainingError, match=rf"Received: 12.18, after 2.72 in epoch 2; .* checkpoint is {good}$"):
+        made.run(corpus(), corpus())
+    assert len(done) == planned + 6
+    assert checkpoint.load(tmp_path / training.LATEST)[1]["epoch"] == 1
+
+
 def test_epochs_without_a_telling_bleu_are_ranked_by_perplexity():
     entries = [(0.4, 50.0), (0.1, 40.0), (0.9, 45.0), (2.0, 60.0), (2.0, 30.0)]
     standing = training.Standing(history=[{"bleu": bleu, "valid_perplexity": each} for bleu, each in entries])
