@@ -17,7 +17,7 @@ from seq2seq.tokenizer import EOS, Tokenizer
 class Splits:
     """Sentences with all ways to split them, so that a draw takes moments instead of a tenth of an epoch.
 
-    They take some 4 kB of memory a sentence of 25 pieces.
+    They take some 5 kB of memory a sentence of 25 pieces.
 
     A unigram tokenizer draws one of the best splits x with probability in proportion to P(x) ** alpha (Kudo 2018), a
     BPE tokenizer leaves out each merge with probability alpha (Provilkov et al. 2020), sentence by sentence.

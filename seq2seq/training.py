@@ -235,7 +235,7 @@ class Trainer:
         self.callbacks.on_epoch_end(now.epoch - 1, entry)
 
     def _check_rise(self, warm: int, since: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
-        """Refuses to go on, or to keep anything, where the running epoch has unlearned, by its batches after `since`."""
+        """Refuses to go on, or to keep anything, where the running epoch has unlearned, by what came after `since`."""
         now = self.standing
         _, nats, pieces = (a - b for a, b in zip(now.sums, since, strict=True))
         perplexities = [*(entry["perplexity"] for entry in now.history), perplexity(nats, int(pieces))]

@@ -42,8 +42,10 @@ class Machines:
         self._context.set_forkserver_preload([distributed_training.__name__])
         self._started: list[BaseProcess] = []
 
-    def run(self, folder: Path, *machines: dict[str, Any]) -> list[tuple[int | None, str, float]]:
-        """Exit code, stderr and end of each machine, given what differs for it."""
+    def run(
+        self, folder: Path, *machines: dict[str, Any], ends_wanted: int | None = None
+    ) -> list[tuple[int | None, str, float]]:
+        """Exit code, stderr and end of each machine, given what differs for it; no code where it was not waited for."""
         started = []
         for environment, keywords in zip(environments(len(machines)), machines, strict=True):
             arguments = (environment, folder / f"errors-{len(self._started)}", folder)
@@ -52,7 +54,7 @@ class Machines:
             started.append((process, arguments[1]))
             self._started.append(process)
         ends, given_up = {}, time.monotonic() + LONGEST
-        while len(ends) < len(started) and time.monotonic() < given_up:
+        while len(ends) < (ends_wanted or len(started)) and time.monotonic() < given_up:
             waiting = [process.sentinel for process, _ in started if process.sentinel not in ends]
             ends |= dict.fromkeys(connection.wait(waiting, timeout=1), time.monotonic())
         return [
@@ -167,6 +169,14 @@ def test_stopped_on_one_machine_and_killed_on_another_a_run_resumes(machines, to
     arrays, wanted = (checkpoint.load(each / "machine-1.safetensors")[0] for each in (tmp_path, together))
     for name, array in wanted.items():
         np.testing.assert_array_equal(arrays[name], array)
+
+
+@pytest.mark.whole
+def test_a_machine_that_freezes_is_missed(machines, tmp_path):
+    ends = machines.run(tmp_path, {}, {"stop": (signal.SIGSTOP, 2)}, ends_wanted=1)
+    (code, error, _), (frozen, _, _) = ends
+    assert code == 1 and frozen is None
+    assert error.endswith("Received: no answer from another machine, on machine 1 of 2\n")
 
 
 @pytest.mark.slow

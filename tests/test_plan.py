@@ -242,6 +242,21 @@ def test_averages_and_wide_batches_need_memory():
     assert more["in all"] == sum(size for name, size in more.items() if name != "in all")
 
 
+def test_subword_sampling_needs_memory_for_all_splits():
+    side = Side.of(np.full(160, 5, np.int32), [4] * 40)
+    model = Seq2Seq(config.ModelConfig(embedding=5, units=8), 20, dtype="float32")
+    plain, sampled = (
+        memory(model, config.build({"training": {"sampling": alpha}}), Pairs(side, side)) for alpha in (0.0, 0.3)
+    )
+    assert sampled["in all"] - plain["in all"] == sampled["splits of the source"] >= 100 * 160
+
+
+def test_an_epoch_is_reckoned_longer_than_its_steps(files, tmp_path, monkeypatch, quick):
+    monkeypatch.setattr(measurement, "pace", lambda *_, **__: measurement.Pace(compiling=1.0, piece=0.25))
+    made = pipeline.plan(files, settings=SMALL, say=lambda line: None)
+    assert made.cost.epoch == pytest.approx(made.pieces * 0.25 * measurement.LOOP) and measurement.LOOP > 1
+
+
 def test_neither_preflight_nor_budget_changes_the_weights(files, tmp_path, monkeypatch, quick):
     ends: list[dict[str, np.ndarray]] = []
     monkeypatch.setattr(release, "release", lambda path, resolved, arrays, **_: ends.append(arrays))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import time
 
 import numpy as np
 import pytest
@@ -112,6 +115,41 @@ def test_an_epoch_is_the_best_of_all_also_after_a_resumption(tmp_path):
     assert ["(best so far)" in line for line in said] == [False, True]
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_of_a_resumed_run_begins_where_it_was_stopped(monkeypatch):
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    monkeypatch.setenv("COLUMNS", "160")
+    bar = progress.Bar()
+    bar.on_train_begin({"steps": 100, "epochs": 10})
+    bar.on_epoch_begin(5, {"batches": 10, "batch": 4})
+    for batch in range(4, 10):
+        bar.on_train_batch_end(batch, {"seconds": 500.0 + batch, "tokens": 1200.0, "loss": 2.5})
+        time.sleep(0.12)
+    bar.on_epoch_end(5, {"seconds": 512.0})
+    bar.on_epoch_begin(6, {"batches": 10, "batch": 0})
+    bar.on_train_batch_end(0, {"seconds": 513.0, "tokens": 1200.0, "loss": 2.4})
+    shown = terminal.getvalue().replace("\n", "").split("\r")
+    bar.on_train_end()
+    assert any("epoch 6" in each and "60/100" in each and "loss 2.500, 1,200 tokens/s" in each for each in shown)
+    rates = [float(found) for found in re.findall(r"([\d.]+)\s?batch/s", terminal.getvalue())]
+    assert rates and max(rates) < 50  # 54 batches of an earlier command would be hundreds
+    assert not re.findall(r"[^ ]+<00:00", "".join(shown))
+
+
+def test_without_a_terminal_there_is_no_bar(monkeypatch):
+    monkeypatch.setattr("sys.stderr", said := io.StringIO())
+    bar = progress.Bar()
+    bar.on_train_begin({"steps": 100, "epochs": 10})
+    bar.on_epoch_begin(0, {"batches": 10, "batch": 0})
+    bar.on_train_batch_end(0, {"seconds": 1.0, "tokens": 1200.0, "loss": 2.5})
+    bar.on_train_end()
+    assert not said.getvalue()
+
+
 def look() -> progress.Look:
     attention = np.full((2, 3), 1 / 3, np.float32)
     return progress.Look(("▁$a$", "▁犬", "</s>"), ("▁x_1^", "</s>"), attention, {"decoder 1/forget": np.ones((2, 4))})
@@ -141,15 +179,23 @@ def test_of_a_long_sentence_the_beginning_is_drawn():
 
 def test_tensorboard_gets_scores_attention_and_gates(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorflow import make_ndarray
 
     board = progress.TensorBoard(tmp_path, lambda: [look()])
     board.on_train_begin({"epochs": 1, "steps": 10})
+    board.on_epoch_begin(0, {"batches": 10, "batch": 0})
+    own = {"batch_loss": 3.0, "batch_perplexity": 9.0, "gradient_norm": 0.5}
+    board.on_train_batch_end(0, {"loss": 2.0, "perplexity": 7.0, **own})
     board.on_epoch_end(0, ENTRY)
     board.on_train_end()
     events = EventAccumulator(str(tmp_path))
     events.Reload()
-    tags = {"epoch/chrf", "epoch/tokens_per_second", "attention/sentence 1", "gates/decoder 1/forget"}
-    assert tags <= set(events.Tags()["tensors"])
+    numbers = {"batch/loss": 3.0, "batch/perplexity": 9.0, "batch/gradient_norm": 0.5}
+    numbers |= {f"epoch/{name}": value for name, value in ENTRY.items() if name != "seconds"}
+    assert set(events.Tags()["tensors"]) == {*numbers, "attention/sentence 1", "gates/decoder 1/forget"}
+    for tag, value in numbers.items():
+        (shown,) = events.Tensors(tag)
+        assert float(make_ndarray(shown.tensor_proto)) == pytest.approx(value)
 
 
 def test_batches_of_epochs_of_any_length_follow_each_other(tmp_path):

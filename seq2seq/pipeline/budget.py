@@ -69,7 +69,7 @@ class Cost:
     """Seconds that training a configuration takes on this machine."""
 
     epoch: float
-    """The steps of an epoch."""
+    """An epoch, without what follows it."""
     validation: float
     """What follows each epoch."""
     around: float

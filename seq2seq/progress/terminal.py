@@ -26,12 +26,17 @@ class Bar(keras.callbacks.Callback):
             total=self._total, unit="batch", leave=False, disable=not sys.stderr.isatty(), dynamic_ncols=True
         )
         self._seconds = self._rate = 0.0
+        self._resumed = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
         self._bar.set_description(f"epoch {epoch + 1}")
         self._before = epoch * int(logs["batches"])
-        self._bar.update(self._before + int(logs["batch"]) - self._bar.n)
+        place = self._before + int(logs["batch"])
+        if not self._resumed:  # what an earlier command did is no work of this one
+            self._bar.initial = self._bar.n = self._bar.last_print_n = place
+            self._resumed = True
+        self._bar.update(place - self._bar.n)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
