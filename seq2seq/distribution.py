@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ GONE = (
 )
 """What a collective operation raises when a machine died, froze or was started again."""
 
+_ADDRESS = re.compile(r"\S+:\d+")
 EXAMPLE = '{"cluster": {"worker": ["host1:5000", "host2:5000"]}, "task": {"type": "worker", "index": 0}}'
 
 VISIBLE = 60.0
@@ -146,6 +148,13 @@ class Devices:
         if "failure" in told:
             raise DistributionError(f"The first machine has ended the run. Received: {told['failure']}")
         return told["value"]
+
+    def first(self, make: Callable[[], Any]) -> Any:
+        """`told`, of what is made before the training, which may take long."""
+        if self.machines == 1:
+            return make()
+        with self.watched(), contextlib.nullcontext() if self.chief else plain_signals():
+            return self.told(make)
 
     def check(self, value: Any, what: str) -> None:
         """Refuses to go on where a machine starts from something else than the first one does."""
@@ -272,8 +281,13 @@ def machine_of(text: str) -> tuple[int, int]:
         settings = json.loads(text)
         if not settings.get("cluster"):
             return 0, 1
-        jobs = {name: list(addresses) for name, addresses in settings["cluster"].items()}
-        kind, index = settings["task"]["type"], int(settings["task"]["index"])
+        jobs = settings["cluster"]
+        addresses = [address for job in jobs.values() for address in job]
+        if not all(isinstance(job, list) for job in jobs.values()) or not all(map(_ADDRESS.fullmatch, addresses)):
+            raise ValueError("what is no address")
+        if len(set(addresses)) < len(addresses):
+            raise ValueError("two machines with one address")
+        kind, index = settings["task"]["type"], int(str(settings["task"]["index"]))
         order = [("chief", number) for number in range(len(jobs.get("chief", [])))]
         order += [("worker", number) for number in range(len(jobs.get("worker", [])))]
         if set(jobs) - {"chief", "worker"}:

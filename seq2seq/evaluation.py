@@ -80,26 +80,27 @@ def tokenization(references: Sequence[str]) -> str:
     """
     text = "".join(references)
     kana, han = len(_KANA.findall(text)), len(_HAN.findall(text))
-    if 2 * (kana + han + len(_OTHER_SPACELESS.findall(text))) < sum(map(str.isalpha, text)):
+    if 2 * (kana + han + len(_OTHER_SPACELESS.findall(text))) <= sum(map(str.isalpha, text)):
         return "13a"
     if 20 * kana > han:  # Japanese has more than that, and Chinese may quote a word of it
         return "ja-mecab" if find_spec("MeCab") and find_spec("ipadic") else "char"
     return "zh" if han else "char"
 
 
-def score(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
+def score(hypotheses: Sequence[str], references: Sequence[str], *, words: str | None = None) -> Scores:
     """Corpus scores, cased and detokenised, with sacreBLEU's defaults and the `tokenization` of the references.
 
     Arguments:
         hypotheses: translations, one a sentence.
         references: what they should be, in the same order.
+        words: another tokenizer of sacreBLEU, that of a whole of which these are a part.
 
     Raises:
         EvaluationError: there are none, or not as many of the one as of the other, or sacreBLEU is not installed.
     """
     _check(references, hypotheses)
     results, signatures = {}, {}
-    for name, metric in _metrics(tokenization(references)).items():
+    for name, metric in _metrics(words or tokenization(references)).items():
         results[name.lower()] = metric.corpus_score(list(hypotheses), [list(references)]).score
         signatures[name.lower()] = str(metric.get_signature())
     return Scores(**results, signatures=signatures, sentences=len(references))
@@ -161,12 +162,12 @@ def bootstrap(
     """
     _check(references, hypotheses_a, hypotheses_b)
     metrics = _metrics(tokenization(references))
-    same = list(hypotheses_a) == list(hypotheses_b)  # sacreBLEU finds a text's difference from itself significant
     comparisons = []
     for name, (signature, (first, second)) in zip(
         METRICS, _paired(hypotheses_a, hypotheses_b, references, metrics, samples), strict=True
     ):
-        p_value = 1.0 if same else float(second.p_value)
+        # sacreBLEU finds a difference of nothing significant.
+        p_value = 1.0 if first.score == second.score else float(second.p_value)
         intervals = float(first.ci), float(second.ci)
         comparisons.append(Comparison(name, first.score, second.score, *intervals, p_value, str(signature)))
     return Bootstrap(tuple(comparisons), samples)

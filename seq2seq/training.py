@@ -56,6 +56,8 @@ class Standing:
     """Batches of the running epoch done."""
     sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     """Loss, negative log-likelihood and target tokens of the running epoch."""
+    judged: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    """`sums` when the running epoch was last found not to have unlearned."""
     seconds: float = 0.0
     """Time spent in training steps and in judging epochs, over all resumptions."""
     history: list[dict[str, float]] = field(default_factory=list)
@@ -149,7 +151,7 @@ class Trainer:
         while self.standing.epoch < self.config.epochs and not self._stalled():
             self._lower(warm)
             self._epoch(step, train, stop, warm=warm)
-            self._check_rise(warm)
+            self._check_rise(warm, whole=True)
             self._finish_epoch(valid)
             if self.devices.any(stop.asked or STOP.is_set()):
                 self.devices.part()
@@ -190,7 +192,6 @@ class Trainer:
 
     def _epoch(self, step, train: Pairs, stop: StopSignals, *, warm: int) -> None:
         now = self.standing
-        judged = now.sums
         train = self.resample(now.epoch) if self.resample else train
         plan = self._plan(train, now.epoch)
         self.callbacks.on_epoch_begin(now.epoch, {"batches": len(plan), "batch": now.batch})
@@ -206,8 +207,8 @@ class Trainer:
             now.batch += 1
             now.sums = [a + b for a, b in zip(now.sums, sums, strict=True)]
             if now.batch % divergence.WINDOW == 0:
-                self._check_rise(warm, judged)
-                judged = now.sums
+                self._check_rise(warm)
+                now.judged = now.sums
             ended = time.monotonic()
             now.seconds, begun = now.seconds + ended - begun, ended
             logs = {"loss": now.sums[0] / now.sums[2], "perplexity": perplexity(now.sums[1], int(now.sums[2]))}
@@ -228,16 +229,16 @@ class Trainer:
             entry = self.devices.told(lambda: self._judged(valid))
             now.history.append(entry)
             now.seconds = entry["seconds"]
-            now.epoch, now.batch, now.sums = now.epoch + 1, 0, [0.0, 0.0, 0.0]
+            now.epoch, now.batch, now.sums, now.judged = now.epoch + 1, 0, [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
             if self.devices.chief and now.epoch in now.best(self.config.average):
                 checkpoint.save(self._file(now.epoch), checkpoint.by_path(self.model.weights))
         self._save()
         self.callbacks.on_epoch_end(now.epoch - 1, entry)
 
-    def _check_rise(self, warm: int, since: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
-        """Refuses to go on, or to keep anything, where the running epoch has unlearned, by what came after `since`."""
+    def _check_rise(self, warm: int, *, whole: bool = False) -> None:
+        """Refuses to go on, or to keep anything, where an epoch, or its batches since the last look, has unlearned."""
         now = self.standing
-        _, nats, pieces = (a - b for a, b in zip(now.sums, since, strict=True))
+        _, nats, pieces = now.sums if whole else (a - b for a, b in zip(now.sums, now.judged, strict=True))
         perplexities = [*(entry["perplexity"] for entry in now.history), perplexity(nats, int(pieces))]
         if wrong := divergence.in_epoch(perplexities, warm=warm, chance=float(self.model.decoder.bias.shape[0])):
             raise self._astray(wrong)

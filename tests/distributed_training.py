@@ -1,4 +1,4 @@
-"""One machine of a small run without dropout, for tests; it writes its weights and its history to a file."""
+"""One machine of a small run, without dropout unless asked, for tests; it writes weights and history to a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from seq2seq.training import Trainer
 from tests.stopping import Stop
 
 V = 12
-RATES = dict.fromkeys(("dropout", "embedding_dropout", "readout_dropout"), 0.0)
+RATES = ("dropout", "embedding_dropout", "readout_dropout")
 SETTINGS = TrainingConfig(
     epochs=2, batch_tokens=60, warmup_steps=3, average=1, moving_average=0.5, accumulate=2, guided_attention=0.5
 )
@@ -42,10 +42,10 @@ def corpus(count: int = 60) -> Pairs:
     return Pairs(side, side, (guidance.Links(links, (table, table)),))
 
 
-def trainer(folder: Path, devices: Devices, callbacks=()) -> Trainer:
+def trainer(folder: Path, devices: Devices, callbacks=(), dropout: float = 0.0) -> Trainer:
     keras.utils.set_random_seed(1)
     with devices.scope():
-        model = Seq2Seq(ModelConfig(embedding=5, units=8, **RATES), V)
+        model = Seq2Seq(ModelConfig(embedding=5, units=8, **dict.fromkeys(RATES, dropout)), V)
     scores = iter(range(1, 100))
     return Trainer(
         model,
@@ -57,11 +57,12 @@ def trainer(folder: Path, devices: Devices, callbacks=()) -> Trainer:
     )
 
 
-def main(folder: Path, *, mirrored: bool = False, stop: tuple[int, int] | None = None) -> None:
+def main(folder: Path, *, mirrored: bool = False, stop: tuple[int, int] | None = None, dropout: float = 0.0) -> None:
     """Trains in FOLDER; `mirrored` on two devices of this machine, else with the machines that TF_CONFIG names.
 
     Args:
         stop: a signal that this machine sends itself, and after how many batches.
+        dropout: the share of all that is left out.
     """
     if mirrored:
         two = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -69,7 +70,7 @@ def main(folder: Path, *, mirrored: bool = False, stop: tuple[int, int] | None =
         devices = Devices(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
     else:
         devices = distribution.connect(say=lambda line: None)
-    made = trainer(folder, devices, [Stop(after=stop[1], number=stop[0])] if stop else [])
+    made = trainer(folder, devices, [Stop(after=stop[1], number=stop[0])] if stop else [], dropout)
     standing = made.run(corpus(), corpus(), resume=True)
     arrays = {name: weight.numpy() for name, weight in checkpoint.by_path(made.model.weights).items()}
     state: dict[str, Any] = {"history": standing.history}

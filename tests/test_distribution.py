@@ -24,7 +24,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
-from seq2seq import batches, checkpoint, distribution, training  # noqa: E402
+from seq2seq import batches, checkpoint, distribution, pipeline, training  # noqa: E402
 from seq2seq.distribution import Devices, DistributionError  # noqa: E402
 from tests import distributed_training  # noqa: E402
 
@@ -172,6 +172,18 @@ def test_stopped_on_one_machine_and_killed_on_another_a_run_resumes(machines, to
 
 
 @pytest.mark.whole
+def test_devices_that_leave_out_units_go_on_as_if_nothing_had_stopped_them(machines, tmp_path):
+    for name, orders in (("whole", [{}]), ("parts", [{"stop": (signal.SIGTERM, 3)}, {}])):
+        (tmp_path / name).mkdir()
+        for order in orders:
+            ((code, error, _),) = machines.run(tmp_path / name, {"mirrored": True, "dropout": 0.3, **order})
+            assert code == (130 if order else 0), error
+    arrays, wanted = (checkpoint.load(tmp_path / name / "machine-0.safetensors")[0] for name in ("parts", "whole"))
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(arrays[name], array)
+
+
+@pytest.mark.whole
 def test_a_machine_that_freezes_is_missed(machines, tmp_path):
     ends = machines.run(tmp_path, {}, {"stop": (signal.SIGSTOP, 2)}, ends_wanted=1)
     (code, error, _), (frozen, _, _) = ends
@@ -215,6 +227,10 @@ def test_the_command_on_two_machines_is_stopped_goes_on_ships_and_trains_that_fu
     (first, other) = go("more", "--init-from", "run/model", "--set", "training.epochs=1", "--no-preflight")
     assert first[:2] == (0, f"{tmp_path}/more/model\n") and other[:2] == (0, ""), (first, other)
     assert "going on from" in first[2]
+
+    (tmp_path / "a.de").write_text("one line\n")
+    for code, out, error in go("refused"):
+        assert code != 0 and not out and "equally many lines" in error and "--resume" not in error, error
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3, 7])
@@ -272,6 +288,11 @@ def test_which_machine_this_is_and_of_how_many(cluster, task, place):
         json.dumps({"cluster": CLUSTER}),
         json.dumps({"cluster": CLUSTER, "task": {"type": "worker", "index": 2}}),
         json.dumps({"cluster": {"ps": ["c:1"], **CLUSTER}, "task": {"type": "ps", "index": 0}}),
+        json.dumps({"cluster": {"worker": "a:5000"}, "task": {"type": "worker", "index": 0}}),
+        json.dumps({"cluster": {"worker": ["a:5000", "b"]}, "task": {"type": "worker", "index": 0}}),
+        json.dumps({"cluster": {"worker": ["a:5000", "a:5000"]}, "task": {"type": "worker", "index": 0}}),
+        json.dumps({"cluster": CLUSTER, "task": {"type": "worker", "index": True}}),
+        json.dumps({"cluster": CLUSTER, "task": {"type": "worker", "index": 0.9}}),
     ],
 )
 def test_a_malformed_tf_config_is_refused(monkeypatch, text):
@@ -294,6 +315,29 @@ def test_machines_that_are_joined_too_late_are_refused(monkeypatch):
     with pytest.raises(DistributionError, match="must be joined before TensorFlow computes anything. Received: "):
         distribution.connect(say=said.append)
     assert said == ["machine 1 of 2; waiting for the others"]
+
+
+def test_where_another_machine_is_gone_what_was_prepared_stays(tmp_path, monkeypatch):
+    def gone(path: Path) -> None:
+        raise DistributionError("All machines of a run must stay reachable; start it again with --resume. Received: no")
+
+    numbers = [str(number * 7919 % 99991) for number in range(300)]
+    (tmp_path / "a.en").write_text("".join(f"{number}\n" for number in numbers))
+    (tmp_path / "a.de").write_text("".join(f"x{number[::-1]}\n" for number in numbers))
+    monkeypatch.setattr(distribution, "connect", lambda *_: two_of(0, first=lambda make: make(), wait=gone))
+    files = pipeline.Files(tmp_path / "a.en", tmp_path / "a.de")
+    with pytest.raises(DistributionError, match="--resume"):
+        pipeline.train(files, tmp_path / "run", settings={}, say=lambda line: None)
+    assert pipeline.Run(tmp_path / "run").config.exists()
+    with pytest.raises(DistributionError, match="--resume"):
+        pipeline.train(files, tmp_path / "run", settings={}, resume=True, say=lambda line: None)
+
+
+def test_what_the_first_machine_refuses_ends_the_others_with_its_words():
+    answers = iter([np.array([20.0]), np.frombuffer(b'{"failure": "No. 9"}', np.uint8).astype(np.float32)])
+    other = two_of(1, _sum=lambda numbers: next(answers))
+    with pytest.raises(DistributionError, match="The first machine has ended the run. Received: No. 9"):
+        other.first(lambda: pytest.fail("only the first machine does it"))
 
 
 def test_machines_that_read_other_files_are_refused():

@@ -51,6 +51,12 @@ class TestScore:
         chinese = ["猫坐在垫子上。"] * 50
         assert evaluation.tokenization([*chinese, "卡尔・马克思爱猫。", "他说「ねこ」。"]) == "zh"
 
+    def test_text_without_letters_has_the_usual_words(self) -> None:
+        assert evaluation.tokenization(["1984", "+ 3"]) == "13a"
+
+    def test_a_part_is_scored_with_the_words_of_the_whole(self) -> None:
+        assert evaluation.score(["1985"], ["1984"], words="char").bleu > evaluation.score(["1985"], ["1984"]).bleu == 0
+
     @pytest.mark.parametrize(
         ("reference", "translation", "words"),
         [
@@ -98,6 +104,13 @@ class TestBootstrap:
         system = worse(0.3, 5)
         found = evaluation.bootstrap(system, list(system), REFERENCES, samples=20)
         assert [each.p_value for each in found.comparisons] == [1.0] * 3
+
+    def test_a_difference_of_nothing_is_not_significant(self) -> None:
+        system = worse(0.3, 5)
+        found = evaluation.bootstrap(system, [each.upper() for each in system], REFERENCES, samples=50)
+        bleu, _, ter = found.comparisons
+        assert (ter.first, ter.p_value) == (ter.second, 1.0)  # TER does not know case
+        assert bleu.first > bleu.second and bleu.p_value < 0.05
 
     def test_the_same_texts_give_the_same_numbers(self) -> None:
         systems = worse(0.1, 6), worse(0.2, 7)

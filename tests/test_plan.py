@@ -21,7 +21,7 @@ from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
 from seq2seq.pipeline import budget, fitting, measurement
 from seq2seq.pipeline.budget import Budget, Cost
-from seq2seq.pipeline.plan import memory, parameters
+from seq2seq.pipeline.plan import SPLIT, memory, parameters
 from seq2seq.pipeline.run import PipelineError
 
 HOUR = 3600.0
@@ -205,7 +205,7 @@ def test_a_plan_shows_everything_and_leaves_nothing(files, tmp_path, monkeypatch
     for name in ("pairs read", "train", "tokenizer.model, pieces", "embedding", "in all", "target pieces a second"):
         assert f"\n  {name}  " in text
     assert "activations, largest batch" in text
-    assert "in all, 1 epochs at most" in text
+    assert "in all, 1 epoch at most" in text
     assert "units: 16" in text
     assert made.memory["weights"] == 4 * sum(made.parameters.values())
     assert made.cost.rate > 0
@@ -234,7 +234,7 @@ def test_averages_and_wide_batches_need_memory():
     pairs = Pairs(side, side)
     model = Seq2Seq(config.ModelConfig(embedding=5, units=8), 20, dtype="float32")
     plain, more = (
-        memory(model, config.build({"training": training}), pairs)
+        memory(model, config.build({"training": training}), pairs, 40)
         for training in ({"batch_tokens": 20}, {"batch_tokens": 200, "moving_average": 0.9})
     )
     assert more["moving average"] == more["weights"]
@@ -245,10 +245,14 @@ def test_averages_and_wide_batches_need_memory():
 def test_subword_sampling_needs_memory_for_all_splits():
     side = Side.of(np.full(160, 5, np.int32), [4] * 40)
     model = Seq2Seq(config.ModelConfig(embedding=5, units=8), 20, dtype="float32")
-    plain, sampled = (
-        memory(model, config.build({"training": {"sampling": alpha}}), Pairs(side, side)) for alpha in (0.0, 0.3)
-    )
-    assert sampled["in all"] - plain["in all"] == sampled["splits of the source"] >= 100 * 160
+
+    def needed(alpha: float, kind: str = "unigram") -> dict[str, int]:
+        resolved = config.build({"training": {"sampling": alpha}, "tokenizer": {"kind": kind}})
+        return memory(model, resolved, Pairs(side, side), kept=20)
+
+    plain, sampled = needed(0.0), needed(0.3)
+    assert sampled["in all"] - plain["in all"] == sampled["splits of the source"] == SPLIT * 20 * 4
+    assert needed(0.1, "bpe") == needed(0.0)
 
 
 def test_an_epoch_is_reckoned_longer_than_its_steps(files, tmp_path, monkeypatch, quick):

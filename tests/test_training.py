@@ -244,6 +244,23 @@ def test_a_rise_within_a_long_epoch_stops_before_anything_of_it_is_kept(tmp_path
     assert checkpoint.load(tmp_path / training.LATEST)[1]["epoch"] == 1
 
 
+def test_a_resumed_epoch_is_judged_by_as_many_batches_as_one_that_was_not_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(divergence, "WINDOW", 3)
+    planned = len(trainer(tmp_path / "any")._plan(corpus(), 0))
+    hard = planned + 2  # one bad batch, the last of a window, in the second epoch
+
+    def started(after: int | None = None, done: int = 0) -> Trainer:
+        made = trainer(tmp_path / "run", epochs=2, warmup_steps=1, callbacks=[Stop(after)] if after else [])
+        batch = iter(range(done, 2 * planned))
+        scripted = lambda *_: (tf.constant([1.0, 2.5 if next(batch) == hard else 1.0, 1.0]), tf.constant(1.0))  # noqa: E731
+        made._step = lambda signature: scripted
+        return made
+
+    with pytest.raises(Interrupted):
+        started(after=hard).run(corpus(), corpus())
+    assert started(done=hard).run(corpus(), corpus(), resume=True).epoch == 2
+
+
 def test_epochs_without_a_telling_bleu_are_ranked_by_perplexity():
     entries = [(0.4, 50.0), (0.1, 40.0), (0.9, 45.0), (2.0, 60.0), (2.0, 30.0)]
     standing = training.Standing(history=[{"bleu": bleu, "valid_perplexity": each} for bleu, each in entries])

@@ -79,7 +79,7 @@ class Plan:
             _row("an epoch", say_time(cost.epoch)),
             _row("validation after it", say_time(cost.validation)),
             _row("preflight, export, scoring", say_time(cost.around)),
-            _row(f"in all, {epochs} epochs at most", say_time(cost.total(epochs))),
+            _row(f"in all, {epochs} {'epochs' if epochs > 1 else 'epoch'} at most", say_time(cost.total(epochs))),
         ]
 
 
@@ -109,7 +109,7 @@ def plan(files: Files, *, settings: Mapping[str, Any], budget: Budget | None = N
             left_out=material.left_out(run, resolved, kept),
             pieces=int(pairs.target.lengths.sum()),
             parameters=parameters(model),
-            memory=memory(model, resolved, pairs),
+            memory=memory(model, resolved, pairs, kept),
             cost=cost,
             resolved=resolved,
         )
@@ -125,8 +125,15 @@ def parameters(model: Seq2Seq) -> dict[str, int]:
     return counts
 
 
-def memory(model: Seq2Seq, resolved: Config, pairs: Pairs) -> dict[str, int]:
-    """About how many bytes a training holds: all that stays, and what its largest batch leaves behind."""
+def memory(model: Seq2Seq, resolved: Config, pairs: Pairs, kept: int) -> dict[str, int]:
+    """About how many bytes a training holds: all that stays, and what its largest batch leaves behind.
+
+    Arguments:
+        model: the network.
+        resolved: its configuration.
+        pairs: those of the first epoch, in which some may stand more than once.
+        kept: different pairs.
+    """
     weights = 4 * model.count_params()
     rows = {"weights": weights, "gradients": weights, "Adam": 2 * weights}
     if resolved.training.moving_average:
@@ -138,8 +145,8 @@ def memory(model: Seq2Seq, resolved: Config, pairs: Pairs) -> dict[str, int]:
     largest = max(
         _activations(resolved, vocabulary, number, *shape) for shape in _shapes(pairs, resolved.training.batch_tokens)
     )
-    if resolved.training.sampling:
-        rows["splits of the source"] = SPLIT * int(pairs.source.lengths.sum())
+    if resolved.training.sampling and resolved.tokenizer.kind == "unigram":
+        rows["splits of the source"] = int(SPLIT * kept * pairs.source.lengths.mean())
     rows["activations, largest batch"] = largest * (2 if resolved.training.r_drop else 1)
     return rows | {"in all": sum(rows.values())}
 

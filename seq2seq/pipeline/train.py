@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from seq2seq import allocation, checkpoint, distribution, inference, precision, 
 from seq2seq.batches import Pairs
 from seq2seq.bundle import Bundle
 from seq2seq.config import Config
-from seq2seq.distribution import Devices
+from seq2seq.distribution import Devices, DistributionError
 from seq2seq.model import Seq2Seq
 from seq2seq.pipeline import material, parent
 from seq2seq.pipeline.alone import alone
@@ -31,6 +31,7 @@ from seq2seq.pipeline.material import Resample
 from seq2seq.pipeline.run import ASTRAY, Files, Run, check_folder, check_settings, check_text, stopped, sweep
 from seq2seq.pipeline.start import start
 from seq2seq.pipeline.watching import Watch
+from seq2seq.tokenizer import Tokenizer
 from seq2seq.training import Trainer, TrainingError
 
 Say = Callable[[str], None]
@@ -92,8 +93,7 @@ def _train(
     if devices.chief and resume:
         sweep(run)
     with _left_as_it_was(run, resume or not devices.chief):
-        if devices.chief and not run.config.exists():
-            start(files, run, settings, say, budget=before.budget)
+        devices.first(lambda: None if run.config.exists() else start(files, run, settings, say, budget=before.budget))
         devices.wait(run.config)
         resolved = run.resolved
         check_settings(resolved, settings)
@@ -103,8 +103,7 @@ def _train(
         judge = Judge(run, resolved, tokenizers[1], valid, source=tokenizers[0])
         allocation.keep_large_blocks()  # not sooner, or what reading the text took would be kept too
         fresh = not (run.checkpoints / training.LATEST).exists()
-        if before.preflight and devices.chief and fresh:
-            say(str(preflight.check(resolved, pairs, material.vocabularies(resolved, tokenizers))))
+        devices.first(lambda: _tried(resolved, pairs, tokenizers, say) if before.preflight and fresh else None)
         keras.utils.set_random_seed(resolved.training.seed)
         with devices.scope():
             model = material.network(resolved, tokenizers)
@@ -135,15 +134,19 @@ def _train(
     return shipped() if devices.chief else None
 
 
+def _tried(resolved: Config, pairs: Pairs, tokenizers: Sequence[Tokenizer], say: Say) -> None:
+    say(str(preflight.check(resolved, pairs, material.vocabularies(resolved, tokenizers))))
+
+
 @contextlib.contextmanager
 def _left_as_it_was(run: Run, keep: bool) -> Iterator[None]:
     """While entered, a refusal takes with it what a new run wrote, so that other settings can have its folder; not so
-    where the run is an older one, or another machine's.
+    where the run is an older one, or another machine's, or only another machine is gone.
     """
     try:
         yield
-    except (ValueError, OSError, MemoryError, tf.errors.ResourceExhaustedError):
-        if not keep:
+    except (ValueError, OSError, MemoryError, tf.errors.ResourceExhaustedError) as error:
+        if not (keep or (isinstance(error, DistributionError) and run.config.exists())):
             shutil.rmtree(run.folder, ignore_errors=True)
         raise
 

@@ -45,7 +45,10 @@ class Workers:
 class Desk:
     """An actor between the user's process and the workers: lines in one direction, a wish to stop in the other."""
 
+    clock = staticmethod(time.monotonic)
+
     def __init__(self) -> None:
+        self._begun = self.clock()
         self._lines: list[str] = []
         self._stop = False
         self._came: dict[int, int] = {}
@@ -54,6 +57,10 @@ class Desk:
         """How often this worker was there before: where a machine is taken away, Ray starts all of them once more."""
         self._came[worker] = self._came.get(worker, -1) + 1
         return self._came[worker]
+
+    def age(self) -> float:
+        """Seconds since workers were asked for: they wait for room, and may be started once more."""
+        return self.clock() - self._begun
 
     def tell(self, line: str) -> None:
         self._lines.append(line)
@@ -105,9 +112,9 @@ def train_on_ray(
         "resume": resume,
         "gpus": workers.gpus,
         "before": before,
-        "age": before.budget.clock() - before.budget.begun if before.budget else 0.0,
     }
     with _cluster(workers.count, say) as ray:
+        job["age"] = before.budget.clock() - before.budget.begun if before.budget else 0.0
         desk = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=_here(ray)).remote()
         _fit(ray, desk, workers, job, say)
     return bundle.load(Run(output).model)
@@ -128,7 +135,8 @@ def work(job: Mapping[str, Any]) -> None:
 
     before, output = job["before"], job["output"]
     if before.budget:  # clocks of two machines have nothing in common
-        before = replace(before, budget=replace(before.budget, begun=before.budget.clock() - job["age"]))
+        age = job["age"] + ray.get(desk.age.remote())
+        before = replace(before, budget=replace(before.budget, begun=before.budget.clock() - age))
     resume = job["resume"] or (ray.get(desk.come.remote(number)) > 0 and output.is_dir())
     passed = {name: job[name] for name in ("settings", "provenance", "gpus")}
     try:

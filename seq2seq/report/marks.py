@@ -183,8 +183,8 @@ def _share(pairs: Iterable[tuple[Counter[str], Counter[str]]]) -> Share:
 
 
 def _buckets(test: Test) -> tuple[str, tuple[Bucket, ...]]:
-    letters = any(map(str.isalpha, "".join(test.sources)))
-    spaces = not letters or evaluation.tokenization(test.sources) == "13a"
+    spaces = evaluation.tokenization(test.sources) == "13a"
+    words = evaluation.tokenization(test.references)
     lengths = [len(text.split()) if spaces else len(text) for text in test.sources]
     bounds = [bound if spaces else 2 * bound for bound in BOUNDS]
     buckets = []
@@ -192,7 +192,7 @@ def _buckets(test: Test) -> tuple[str, tuple[Bucket, ...]]:
         rows = [row for row, length in enumerate(lengths) if low < max(1, length) and (not high or length <= high)]
         if rows:
             said, wanted = ([side[row] for row in rows] for side in (test.translations, test.references))
-            scores = evaluation.score(said, wanted)
+            scores = evaluation.score(said, wanted, words=words)
             title = f"{low + 1} to {high}" if high else f"over {low}"
             buckets.append(Bucket(title, len(rows), scores.bleu, scores.chrf))
     return "words" if spaces else "characters", tuple(buckets)
