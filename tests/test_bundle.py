@@ -242,6 +242,49 @@ class TestWriting:
                 write(path)
         assert names(tmp_path) == ["thesis.txt"]
 
+    @pytest.mark.parametrize(
+        "manifest", [b'{"name": "shop", "start_url": "/"}', b'{"format": 1, "files": ["src"]}', b"\xff", b""]
+    )
+    def test_a_manifest_of_something_else_is_no_model(self, tmp_path: Path, manifest: bytes) -> None:
+        (tmp_path / "manifest.json").write_bytes(manifest)
+        (tmp_path / "thesis.txt").write_text("years of work")
+        with pytest.raises(SaveError, match=r"^A model must be written to a new folder or over an older model\. "):
+            write(tmp_path)
+        assert names(tmp_path) == ["manifest.json", "thesis.txt"]
+
+    @pytest.mark.parametrize("links", [True, False])
+    def test_what_lies_beside_the_files_of_an_older_model_is_kept(
+        self, folder: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (folder / ".git" / "objects").mkdir(parents=True)
+        (folder / ".git" / "objects" / "4b").write_bytes(b"history")
+        (folder / "notes.md").write_text("mine")
+        (folder / "paper").symlink_to("/nowhere")
+
+        def refused(*_: object, **__: object) -> None:
+            raise OSError(95, "Operation not supported")
+
+        if not links:
+            monkeypatch.setattr(os, "link", refused)
+        write(folder, {"model.tflite": b"newer"})
+        assert names(folder) == [".git", "manifest.json", "model.tflite", "notes.md", "paper"]
+        assert (folder / ".git" / "objects" / "4b").read_bytes() == b"history"
+        assert (folder / "notes.md").read_text() == "mine"
+        assert os.readlink(folder / "paper") == "/nowhere"
+        assert names(folder.parent) == ["model"]
+
+    def test_a_file_that_is_none_of_the_older_models_is_not_overwritten(self, folder: Path) -> None:
+        (folder / "certificate.json").write_text("mine")
+        with pytest.raises(SaveError, match=r"; move it away\. Received: .*certificate\.json$"):
+            write(folder, {"model.tflite": b"newer", "certificate.json": b"newer"})
+        assert (folder / "certificate.json").read_text() == "mine"
+        assert bundle.load(folder).read("model.tflite") == FILES["model.tflite"]
+
+    def test_an_older_model_that_cannot_be_loaded_is_replaced(self, folder: Path) -> None:
+        change(folder, lambda content: content.update(format=7, config={}))
+        write(folder, {"model.tflite": b"newer"})
+        assert names(folder) == ["manifest.json", "model.tflite"]
+
     def test_through_a_link_the_folder_it_leads_to_is_replaced(self, folder: Path) -> None:
         link = folder.parent / "latest"
         link.symlink_to(folder)

@@ -155,14 +155,7 @@ def load(path: str | Path, *, verify: bool = True) -> Bundle:
         BundleError: the folder is missing, incomplete, altered or of a newer format.
     """
     folder = _find(Path(path))
-    place = folder / MANIFEST
-    _plain_size(place)
-    try:
-        with open(place, "rb") as file:
-            raw = file.read(_LARGEST_MANIFEST)
-    except OSError as error:
-        raise _unreadable(place, error) from None
-    manifest = manifests.parse(raw, str(place))
+    manifest = manifests.parse(sealed(folder), str(folder / MANIFEST))
     for name, promised in manifest.files.items():
         size = _plain_size(folder / name)
         if size != promised.size:
@@ -171,6 +164,21 @@ def load(path: str | Path, *, verify: bool = True) -> Bundle:
     if verify:
         bundle.verify()
     return bundle
+
+
+def sealed(folder: Path) -> bytes:
+    """The manifest as it lies in a folder.
+
+    Raises:
+        BundleError: there is none, or it is no plain file that can be read.
+    """
+    place = folder / MANIFEST
+    _plain_size(place)
+    try:
+        with open(place, "rb") as file:
+            return file.read(_LARGEST_MANIFEST)
+    except OSError as error:
+        raise _unreadable(place, error) from None
 
 
 def _find(path: Path) -> Path:
