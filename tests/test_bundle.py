@@ -200,6 +200,14 @@ class TestMessages:
         change(folder, lambda content: content["files"].update({name: {"size": 1, "sha256": "0" * 64}}))
         self.refused(folder, r"^A manifest must name files beside it\. Received: .*, which names ")
 
+    def test_sealed_manifest_that_is_not_text(self, folder: Path) -> None:
+        change(folder, lambda content: content["provenance"].update(notes="?????"))
+        place = folder / "manifest.json"
+        raw = place.read_bytes().replace(b"?????", b"\xff" * 5)
+        blank = raw[:15] + b"0" * 64 + raw[79:]
+        place.write_bytes(raw[:15] + hashlib.sha256(blank).hexdigest().encode() + raw[79:])
+        self.refused(folder, r"^A manifest must hold all that format 1 has\. Received: .*utf-8")
+
     def test_configuration_that_is_not_valid(self, folder: Path) -> None:
         change(folder, lambda content: content["config"]["model"].update(units=7))
         self.refused(folder, r"^A model folder must hold a valid configuration\. Received: .*model\.units")

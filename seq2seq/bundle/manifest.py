@@ -167,7 +167,7 @@ def parse(raw: bytes, place: str) -> Manifest:
         )
     try:
         body = msgspec.json.decode(raw, type=_Body)
-    except msgspec.ValidationError as error:
+    except _UNREADABLE as error:
         raise BundleError(f"A manifest must hold all that format {FORMAT} has. Received: {place} ({error})") from None
     for name in body.files:
         if not is_plain_name(name):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ from seq2seq.calibration import Calibration
 from seq2seq.config import Config
 
 _LARGEST_MANIFEST = 4 << 20
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,14 @@ class Bundle:
             raise _unreadable(self.path / name, error) from None
         self._compare(name, len(content), hashlib.sha256(content).hexdigest())
         return content
+
+    def made(self, name: str, make: Callable[[bytes], _Made]) -> _Made:
+        """What is made of the content of a file; where that raises a ValueError, it is the file that is broken."""
+        content = self.read(name)
+        try:
+            return make(content)
+        except ValueError as error:
+            raise BundleError(f"{error}, in {self.path / name}") from None
 
     def hold(self, *names: str) -> None:
         """Reads files now: `read` gives the same bytes from then on, and forks of this process share them."""

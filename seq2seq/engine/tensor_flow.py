@@ -27,6 +27,7 @@ class TensorFlowEngine:
 
     Raises:
         EngineError: TensorFlow is not installed or fails.
+        BundleError: the weights were altered, or are not those of the configuration.
     """
 
     name = "tensorflow-float32"

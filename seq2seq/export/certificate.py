@@ -69,7 +69,7 @@ def sample(bundle: Bundle, sentences: Sequence[str], references: Sequence[str], 
         raise ExportError(
             f"There must be as many references as sentences. Received: {len(references)} and {len(sentences)}"
         )
-    tokenizer = Tokenizer(bundle.read(bundle.tokenizers[0]))
+    tokenizer = bundle.made(bundle.tokenizers[0], Tokenizer)
     names = tokenizer.pieces(range(len(tokenizer)))
     words = [number for number, name in enumerate(names) if name not in SPECIALS and not name.startswith("<0x")]
     draw = random.Random(1)
@@ -86,7 +86,7 @@ def sample(bundle: Bundle, sentences: Sequence[str], references: Sequence[str], 
 
 def vocabularies(bundle: Bundle) -> tuple[int, int]:
     """Pieces of the source's and of the target's vocabulary."""
-    source, target = (len(Tokenizer(bundle.read(name))) for name in bundle.tokenizers)
+    source, target = (len(bundle.made(name, Tokenizer)) for name in bundle.tokenizers)
     return source, target
 
 
@@ -97,7 +97,7 @@ def content(bundle: Bundle, folder: Path, face: Face, compared: Sample) -> bytes
         ExportError: it does not run, or does not say what the library says.
     """
     best, told, explained = _both(bundle, folder, face, compared)
-    tokenizer = Tokenizer(bundle.read(bundle.tokenizers[1]))
+    tokenizer = bundle.made(bundle.tokenizers[1], Tokenizer)
     expected = [
         face.expected(hypothesis, tokenizer) if source or face.by != "text" else ""  # of blank text nothing is said
         for source, hypothesis in zip(compared.sources, best, strict=True)
