@@ -160,6 +160,26 @@ class TestMessages:
         (folder / "tokenizer.model").unlink()
         self.refused(folder, r"must hold all its files\. Received: .*tokenizer\.model, which is missing$")
 
+    @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no such permissions here")
+    @pytest.mark.parametrize("closed", [".", "model", "model/model.tflite"])
+    def test_what_may_not_be_read_is_not_called_missing(self, folder: Path, closed: str) -> None:
+        code = (
+            "import os, sys; from seq2seq import bundle\n"
+            "if os.geteuid() == 0: os.seteuid(65534)\n"
+            "try: bundle.load(sys.argv[1])\n"
+            "except bundle.BundleError as error: print(error)\n"
+        )
+        for outer in (*folder.parents[:3], folder):
+            outer.chmod(0o755)
+        (folder.parent / closed).chmod(0)
+        try:
+            arguments = [sys.executable, "-c", code, str(folder)]
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=True)
+        finally:
+            (folder.parent / closed).chmod(0o755)
+        message = r"The files of a model folder must be readable\. Received: .*model.* \(Permission denied\)\n"
+        assert re.fullmatch(message, done.stdout), done.stdout
+
     def test_file_that_was_never_there(self, folder: Path) -> None:
         with pytest.raises(BundleError, match=r"^A model folder must hold weights\.safetensors for this\. Received: "):
             bundle.load(folder).read("weights.safetensors")

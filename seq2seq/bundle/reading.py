@@ -192,11 +192,11 @@ def sealed(folder: Path) -> bytes:
 
 def _find(path: Path) -> Path:
     folders = (path, path / "model")
-    if not any(os.path.lexists(folder / MANIFEST) for folder in folders):
+    if not any(_is_there(folder / MANIFEST) for folder in folders):
         for folder in folders:
             mend(folder)
     for folder in folders:
-        if os.path.lexists(folder / MANIFEST):
+        if _is_there(folder / MANIFEST):
             return folder
     if os.path.isdir(path):
         raise BundleError(f"A model folder must hold {MANIFEST}. Received: {path}, which does not")
@@ -205,12 +205,25 @@ def _find(path: Path) -> Path:
     raise BundleError(f"A model must be an existing folder. Received: {path}, which does not exist")
 
 
+def _is_there(path: Path) -> bool:
+    return _status(path) is not None
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What the system tells of a name; None where there is none, which is not where it may not be told."""
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
 def _plain_size(path: Path) -> int:
     """The size of a file that is neither a link nor a device; only such a file is safe to open."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        raise BundleError(f"A model folder must hold all its files. Received: {path}, which is missing") from None
+    status = _status(path)
+    if status is None:
+        raise BundleError(f"A model folder must hold all its files. Received: {path}, which is missing")
     if not stat.S_ISREG(status.st_mode):
         raise BundleError(f"The files of a model folder must be plain files, not links. Received: {path}")
     return status.st_size
