@@ -176,7 +176,7 @@ def _check(models: Sequence[Bundle], path: Path) -> None:
                 f"Received: {first.path} and {model.path}, whose tokenizers differ"
             )
     if not bundle.is_free(path):
-        raise EnsembleError(f"An ensemble must go to a new or empty folder. Received: {path}")
+        raise EnsembleError(f"An ensemble must go to {bundle.FREE}. Received: {path}")
 
 
 def _together(members: Sequence[Member], parameters: int) -> dict[str, Any]:
