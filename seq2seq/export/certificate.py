@@ -10,6 +10,8 @@ import hashlib
 import json
 import platform
 import random
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,6 +40,7 @@ DRAWN = (1, 3, 8, 20)
 _WORDS = ("README.md", "reliability.svg")
 """What is said about a model: it was not compared, and is written anew when more is known."""
 _PACKAGES = ("tensorflow", "tensorflow-text", "tf2onnx", "onnxruntime", "ai-edge-litert", "sentencepiece", "numpy")
+_EXCEPTION = re.compile(r"[\w.]*(Error|Exception)\b")
 _SECONDS = 5  # that a sentence may take where nothing is quick, and a hundred times that to begin
 
 
@@ -202,11 +205,21 @@ def _asked(folder: Path, calls: list[Call]) -> list[dict[str, Any]]:
                 f"An export must answer; nothing was written. Received: no answer within {limit} seconds"
             ) from None
         if ended.returncode:
-            lines = ended.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {ended.returncode}"]
             raise ExportError(
-                f"An export must run in a new process; nothing was written. Received: {lines[-1].strip()[:300]}"
+                f"An export must run in a new process; nothing was written. Received: {_end(ended)[:300]}"
             )
         return json.loads(answers.read_text(encoding="utf-8"))
+
+
+def _end(ended: subprocess.CompletedProcess[bytes]) -> str:
+    """Why a process failed, in a line: the signal that ended it, its exception, or the last that it said."""
+    if ended.returncode < 0:
+        number = -ended.returncode
+        cause = ", as where memory runs out" if number == signal.SIGKILL else ""
+        return f"a process that was ended by signal {number} ({signal.strsignal(number)}){cause}"
+    lines = [line.strip() for line in ended.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    raised = [line for line in lines if _EXCEPTION.match(line)]
+    return [f"exit code {ended.returncode}", *lines[-1:], *raised[-1:]][-1]
 
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:
