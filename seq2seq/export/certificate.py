@@ -34,7 +34,7 @@ __all__ = ["CERTIFICATE", "FACES", "GRAPH", "ExportError", "Sample", "content", 
 
 CERTIFICATE = "certificate.json"
 APART = 1e-3
-"""Most that an attention weight or a score may differ, and what a large score may for its size: float16 rounds more."""
+"""Most that an attention weight or a score may differ, and a score besides for its size: float16 rounds more."""
 DRAWN = (1, 3, 8, 20)
 """Pieces of the sentences that are drawn from the vocabulary: languages differ, lengths must."""
 _WORDS = ("README.md", "reliability.svg")

@@ -80,7 +80,7 @@ class Translator:
         Arguments:
             path: the folder, or what `bundle.load` made of it.
             engine: "litert" or "tensorflow".
-            threads: processor threads; None means all cores, at most four.
+            threads: processor threads; None means all cores, and at most four of them for LiteRT.
 
         Raises:
             BundleError: the folder is missing, incomplete, altered or of a newer format, or a file of it is broken.
