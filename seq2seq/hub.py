@@ -95,9 +95,9 @@ def pull(repository: str, output: str | Path, *, revision: str | None = None) ->
     """
     _check_name(repository)
     output = Path(output)
-    if os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
-        raise HubError(f"A model must be pulled to a new or empty folder. Received: {output}")
-    place = Path(os.path.abspath(output))
+    if not bundle.is_free(output):
+        raise HubError(f"A model must be pulled to {bundle.FREE}. Received: {output}")
+    place = Path(os.path.realpath(output))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with bundle.staged(place) as model:
@@ -105,7 +105,7 @@ def pull(repository: str, output: str | Path, *, revision: str | None = None) ->
             with _sentences(repository, revision) as hub:
                 commit = _download(_api(hub), repository, revision, model, model.with_name("work"))
             _verify(model, repository)
-            bundle.settle(model, output)
+            bundle.settle(model, place)
     except OSError as error:
         raise HubError(f"A model must be writable whole. Received: {output} ({error.strerror or error})") from None
     return Pulled(output, commit)

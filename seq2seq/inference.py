@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seq2seq import flow
+from seq2seq import flow, weights
 from seq2seq.bundle import LATER, SIGNATURES, Bundle, BundleError, Member
 from seq2seq.config import Config
 from seq2seq.ensemble import Ensemble
@@ -232,25 +232,26 @@ def network(bundle: Bundle) -> Seq2Seq | Ensemble:
     """The float32 network of a model folder, ready for inference; one of a single model also for further training.
 
     Raises:
-        BundleError: a file was altered, or a weight is no number.
+        BundleError: a file was altered, or its weights are not those of the configuration.
     """
-    from safetensors.numpy import load as numbers
-
-    arrays = numbers(bundle.read("weights.safetensors"))
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise BundleError(f"The weights of a model must be finite numbers. Received: {bundle.path}, {name}")
-    return together(bundle.members, arrays) if bundle.members else build(bundle.config, arrays)
+    arrays = weights.load(bundle)
+    try:
+        return together(bundle.members, arrays) if bundle.members else build(bundle.config, arrays)
+    except BundleError as error:
+        raise BundleError(f"{error}, in {bundle.path}") from None
 
 
 def build(config: Config, arrays: Mapping[str, np.ndarray]) -> Seq2Seq:
-    """The float32 network of a configuration, with weights by path; their shapes tell the sizes of the vocabularies."""
-    tables = (f"{name}/embeddings" for name in ("embedding", "target_embedding"))
-    model = Seq2Seq(config.model, *(len(arrays[table]) for table in tables if table in arrays))
+    """The float32 network of a configuration, with weights by path; their shapes tell the sizes of the vocabularies.
+
+    Raises:
+        BundleError: a weight is missing or has another shape.
+    """
+    model = Seq2Seq(config.model, *weights.vocabularies(config.model, arrays))
     for weight in model.weights:
         received = arrays[weight.path].shape if weight.path in arrays else None
         if received != tuple(weight.shape):
-            raise ValueError(f"{weight.path} must have shape {tuple(weight.shape)}. Received: {received}")
+            raise BundleError(f"{weight.path} must have shape {tuple(weight.shape)}. Received: {received}")
     for weight in model.weights:
         weight.assign(arrays[weight.path].astype(np.float32))
     return model

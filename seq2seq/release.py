@@ -14,11 +14,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from safetensors.numpy import load as deserialise
 from safetensors.numpy import save as serialise
 
 import seq2seq
-from seq2seq import bundle, calibration, card, evaluation, export, inference
+from seq2seq import bundle, calibration, card, evaluation, export, inference, weights
 from seq2seq.bundle import Bundle, Member
 from seq2seq.calibration import Calibration, CalibrationError
 from seq2seq.config import Config
@@ -64,7 +63,7 @@ def release(
     files: dict[str, bytes | Path] = {
         **tokenizers,
         bundle.GRAPH: export.litert(graph),
-        "weights.safetensors": _weights(arrays),
+        weights.NAME: _weights(arrays),
     }
     bundle.write(path, config=config, files=files, provenance=provenance, scores=[])
     listener = _Listener(hear)
@@ -124,14 +123,14 @@ def ensemble(
     Raises:
         EnsembleError: the models do not fit together, or the folder is in use.
         SaveError: the folder cannot be written.
-        BundleError: a model has no weights, or a file of it was altered.
+        BundleError: a model has no weights, or a file of it was altered or is broken.
     """
     _check(models, path)
     members, arrays = [], {}
     for number, model in enumerate(models, start=1):
         prefix = f"member_{number}/"
         members.append(Member(model.name, prefix, model.config, model.provenance, model.scores))
-        for name, array in deserialise(model.read("weights.safetensors")).items():
+        for name, array in weights.load(model).items():
             arrays[prefix + name] = array.astype(np.float16)
     first = models[0]
     graph = inference.Inference(inference.together(members, arrays))
@@ -139,7 +138,7 @@ def ensemble(
     files: dict[str, bytes | Path] = {
         **{name: first.read(name) for name in first.tokenizers},
         bundle.GRAPH: export.litert(graph),
-        "weights.safetensors": _weights(arrays),
+        weights.NAME: _weights(arrays),
     }
 
     facts: dict[str, Any] = {"config": first.config, "provenance": provenance, "members": members}
@@ -177,7 +176,7 @@ def _check(models: Sequence[Bundle], path: Path) -> None:
                 f"Received: {first.path} and {model.path}, whose tokenizers differ"
             )
     if not bundle.is_free(path):
-        raise EnsembleError(f"An ensemble must go to a new or empty folder. Received: {path}")
+        raise EnsembleError(f"An ensemble must go to {bundle.FREE}. Received: {path}")
 
 
 def _together(members: Sequence[Member], parameters: int) -> dict[str, Any]:

@@ -160,6 +160,26 @@ class TestMessages:
         (folder / "tokenizer.model").unlink()
         self.refused(folder, r"must hold all its files\. Received: .*tokenizer\.model, which is missing$")
 
+    @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no such permissions here")
+    @pytest.mark.parametrize("closed", [".", "model", "model/model.tflite"])
+    def test_what_may_not_be_read_is_not_called_missing(self, folder: Path, closed: str) -> None:
+        code = (
+            "import os, sys; from seq2seq import bundle\n"
+            "if os.geteuid() == 0: os.seteuid(65534)\n"
+            "try: bundle.load(sys.argv[1])\n"
+            "except bundle.BundleError as error: print(error)\n"
+        )
+        for outer in (*folder.parents[:3], folder):
+            outer.chmod(0o755)
+        (folder.parent / closed).chmod(0)
+        try:
+            arguments = [sys.executable, "-c", code, str(folder)]
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=True)
+        finally:
+            (folder.parent / closed).chmod(0o755)
+        message = r"The files of a model folder must be readable\. Received: .*model.* \(Permission denied\)\n"
+        assert re.fullmatch(message, done.stdout), done.stdout
+
     def test_file_that_was_never_there(self, folder: Path) -> None:
         with pytest.raises(BundleError, match=r"^A model folder must hold weights\.safetensors for this\. Received: "):
             bundle.load(folder).read("weights.safetensors")
@@ -199,6 +219,14 @@ class TestMessages:
     def test_names_that_lead_elsewhere(self, folder: Path, name: str) -> None:
         change(folder, lambda content: content["files"].update({name: {"size": 1, "sha256": "0" * 64}}))
         self.refused(folder, r"^A manifest must name files beside it\. Received: .*, which names ")
+
+    def test_sealed_manifest_that_is_not_text(self, folder: Path) -> None:
+        change(folder, lambda content: content["provenance"].update(notes="?????"))
+        place = folder / "manifest.json"
+        raw = place.read_bytes().replace(b"?????", b"\xff" * 5)
+        blank = raw[:15] + b"0" * 64 + raw[79:]
+        place.write_bytes(raw[:15] + hashlib.sha256(blank).hexdigest().encode() + raw[79:])
+        self.refused(folder, r"^A manifest must hold all that format 1 has\. Received: .*utf-8")
 
     def test_configuration_that_is_not_valid(self, folder: Path) -> None:
         change(folder, lambda content: content["config"]["model"].update(units=7))
@@ -241,6 +269,49 @@ class TestWriting:
             ):
                 write(path)
         assert names(tmp_path) == ["thesis.txt"]
+
+    @pytest.mark.parametrize(
+        "manifest", [b'{"name": "shop", "start_url": "/"}', b'{"format": 1, "files": ["src"]}', b"\xff", b""]
+    )
+    def test_a_manifest_of_something_else_is_no_model(self, tmp_path: Path, manifest: bytes) -> None:
+        (tmp_path / "manifest.json").write_bytes(manifest)
+        (tmp_path / "thesis.txt").write_text("years of work")
+        with pytest.raises(SaveError, match=r"^A model must be written to a new folder or over an older model\. "):
+            write(tmp_path)
+        assert names(tmp_path) == ["manifest.json", "thesis.txt"]
+
+    @pytest.mark.parametrize("links", [True, False])
+    def test_what_lies_beside_the_files_of_an_older_model_is_kept(
+        self, folder: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (folder / ".git" / "objects").mkdir(parents=True)
+        (folder / ".git" / "objects" / "4b").write_bytes(b"history")
+        (folder / "notes.md").write_text("mine")
+        (folder / "paper").symlink_to("/nowhere")
+
+        def refused(*_: object, **__: object) -> None:
+            raise OSError(95, "Operation not supported")
+
+        if not links:
+            monkeypatch.setattr(os, "link", refused)
+        write(folder, {"model.tflite": b"newer"})
+        assert names(folder) == [".git", "manifest.json", "model.tflite", "notes.md", "paper"]
+        assert (folder / ".git" / "objects" / "4b").read_bytes() == b"history"
+        assert (folder / "notes.md").read_text() == "mine"
+        assert os.readlink(folder / "paper") == "/nowhere"
+        assert names(folder.parent) == ["model"]
+
+    def test_a_file_that_is_none_of_the_older_models_is_not_overwritten(self, folder: Path) -> None:
+        (folder / "certificate.json").write_text("mine")
+        with pytest.raises(SaveError, match=r"; move it away\. Received: .*certificate\.json$"):
+            write(folder, {"model.tflite": b"newer", "certificate.json": b"newer"})
+        assert (folder / "certificate.json").read_text() == "mine"
+        assert bundle.load(folder).read("model.tflite") == FILES["model.tflite"]
+
+    def test_an_older_model_that_cannot_be_loaded_is_replaced(self, folder: Path) -> None:
+        change(folder, lambda content: content.update(format=7, config={}))
+        write(folder, {"model.tflite": b"newer"})
+        assert names(folder) == ["manifest.json", "model.tflite"]
 
     def test_through_a_link_the_folder_it_leads_to_is_replaced(self, folder: Path) -> None:
         link = folder.parent / "latest"

@@ -181,6 +181,30 @@ def test_an_export_that_does_not_run_is_not_there(tiny, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("os.kill(os.getpid(), 9)", "a process that was ended by signal 9 (Killed), as where memory runs out"),
+        ("os.kill(os.getpid(), 11)", "a process that was ended by signal 11 (Segmentation fault)"),
+        ("raise ValueError('no graph')", "ValueError: no graph"),
+        (
+            "raise json.JSONDecodeError('no graph', '', 0)",
+            "json.decoder.JSONDecodeError: no graph: line 1 column 1 (char 0)",
+        ),
+        ("print('note: none', file=sys.stderr); sys.exit(3)", "note: none"),
+        ("sys.exit(3)", "exit code 3"),
+    ],
+)
+def test_why_an_export_does_not_run_is_told(tmp_path, monkeypatch, code, told):
+    program = tmp_path / "program.py"
+    talk = "atexit.register(lambda: print('I0000 00:00 port.cc:153] on. ', file=sys.stderr))\n"
+    program.write_text(f"import atexit, json, os, sys\n{talk if 'raise' in code else ''}{code}\n")
+    monkeypatch.setattr(export.certificate.checker, "__file__", str(program))
+    with pytest.raises(export.ExportError) as caught:
+        export.certificate._asked(tmp_path, [])
+    assert str(caught.value) == f"An export must run in a new process; nothing was written. Received: {told}"
+
+
 def test_the_sample_is_the_given_sentences_and_a_few_of_the_vocabulary(tiny):
     plain = export.certificate.sample(tiny, [], [], "")
     more = export.certificate.sample(tiny, SENTENCES, REFERENCES, "a file")

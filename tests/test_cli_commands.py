@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from sealing import change
 
 from seq2seq import bundle, distribution  # noqa: F401 - it imports TensorFlow, which talks when it is first imported
 from seq2seq.cli import shell
@@ -489,6 +490,22 @@ class TestInfo:
         code, out, err = run(*command, tmp_path / "none")
         assert (code, out) == (4, "")
         assert str(tmp_path / "none") in err
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda content: content["provenance"].update(parent="mother"),
+            lambda content: content["provenance"].update(parent={"name": 1}),
+            lambda content: content["scores"][0].update(bleu="good"),
+            lambda content: content["scores"][0].update(chrf=None),
+            lambda content: content["scores"][0].update(signatures=["nrefs:1"]),
+        ],
+    )
+    def test_a_model_that_tells_what_cannot_be_shown_is_code_4(self, model, run, edit):
+        change(model / "model", edit)
+        code, out, err = run("info", model)
+        assert (code, out, err.count("\n")) == (4, "", 1)
+        assert "numbers for scores, and a name for its parent. Received: " in err
 
     def test_a_damaged_model_is_code_4(self, model, run):
         path = model / "model" / "model.tflite"

@@ -283,7 +283,7 @@ class TestRefusals:
     def test_a_folder_in_use(self, models, tmp_path):
         shutil.copytree(models["one"].path, tmp_path / "mine")
         before = sorted(path.name for path in tmp_path.rglob("*"))
-        with pytest.raises(release.EnsembleError, match=r"^An ensemble must go to a new or empty folder\. Received: "):
+        with pytest.raises(release.EnsembleError, match=r"^An ensemble must go to a new or empty folder, "):
             release.ensemble([models["one"], models["two"]], tmp_path / "mine")
         assert sorted(path.name for path in tmp_path.rglob("*")) == before
 

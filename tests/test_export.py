@@ -217,9 +217,25 @@ def test_an_unknown_form_is_refused(model, tmp_path):
 
 def test_a_folder_in_use_is_refused(model, tmp_path):
     (tmp_path / "mine").write_text("keep")
-    with pytest.raises(export.ExportError, match=r"An export must go to a new or empty folder. Received: "):
+    with pytest.raises(export.ExportError, match=r"An export must go to a new or empty folder, .* Received: "):
         export.export(model, "litert", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("target", ["empty", "nothing"])
+def test_a_link_gets_the_export_where_it_leads_to(model, tmp_path, monkeypatch, target):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(target)
+    monkeypatch.setitem(export.FORMS, "litert", lambda order, folder: folder.mkdir())
+    monkeypatch.setattr(export, "_certify", lambda order, folder: (folder / "file").touch())
+    assert export.export(model, "litert", tmp_path / "link") == tmp_path / "link"
+    assert [path.name for path in (tmp_path / target).iterdir()] == ["file"]
+
+
+def test_the_current_folder_is_refused_before_the_work(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(export.ExportError, match=r"folder, neither the current nor a mounted one. Received: \."):
+        export.export(model, "litert", Path("."))
 
 
 def test_a_full_disk_leaves_nothing(model, tmp_path, monkeypatch):

@@ -145,9 +145,19 @@ def test_a_refusal_is_told(remote, model):
 def test_a_folder_in_use_is_refused(remote, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").touch()
-    with pytest.raises(HubError, match=r"A model must be pulled to a new or empty folder. Received: "):
+    with pytest.raises(HubError, match=r"A model must be pulled to a new or empty folder, .* Received: "):
         hub.pull("me/en-de", tmp_path / "mine")
     assert remote.asked == []
+
+
+@pytest.mark.parametrize("target", ["empty", "nothing"])
+def test_a_link_gets_the_model_where_it_leads_to(remote, model, tmp_path, target):
+    hub.push(model.path, "me/en-de")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(target)
+    hub.pull("me/en-de", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert bundle.load(tmp_path / target).digest == model.digest
 
 
 def test_a_damaged_model_is_not_pushed(remote, model):

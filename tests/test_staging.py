@@ -77,6 +77,35 @@ def names(model: Path) -> set[str]:
     return {path.name for path in model.parent.iterdir()}
 
 
+@pytest.mark.parametrize("name", ["new", "empty", "to_empty", "to_nothing", "empty/../new", "to_empty/deep"])
+def test_a_folder_that_is_free_can_be_taken(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "to_empty").symlink_to("empty")
+    (tmp_path / "to_nothing").symlink_to("nothing")
+    output = tmp_path / name
+    assert bundle.is_free(output)
+    place = Path(os.path.realpath(output))
+    with bundle.staged(place) as new:
+        new.mkdir()
+        (new / "file").touch()
+        bundle.settle(new, place)
+    assert os.listdir(output) == ["file"]
+
+
+@pytest.mark.parametrize("name", [".", "file", "full", "to_file", "to_full", "to_itself", "mounted"])
+def test_a_folder_that_cannot_be_taken_is_not_free(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    for target in ("file", "full", "to_itself"):
+        (tmp_path / f"to_{target.removeprefix('to_')}").symlink_to(target)
+    (tmp_path / "mounted").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here" if name == "." else tmp_path)
+    monkeypatch.setattr(os.path, "ismount", lambda place: place.name == "mounted")
+    assert not bundle.is_free(Path(name))
+
+
 @pytest.mark.parametrize(("renames", "kept"), [(0, b"older"), (1, b"older"), (2, b"newer")])
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(5, "Input/output error")])
 def test_an_interrupt_loses_nothing(model: Path, monkeypatch: pytest.MonkeyPatch, renames, kept, failure) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from seq2seq.bundle.manifest import FORMAT, GRAPH, LATER, MANIFEST, SIGNATURES, BundleError, File, Member, SaveError
 from seq2seq.bundle.reading import Bundle, load
-from seq2seq.bundle.staging import is_free, mend, settle, staged
+from seq2seq.bundle.staging import FREE, is_free, mend, settle, staged
 from seq2seq.bundle.writing import write
 
 __all__ = [
     "FORMAT",
+    "FREE",
     "GRAPH",
     "LATER",
     "MANIFEST",

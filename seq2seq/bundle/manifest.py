@@ -32,6 +32,7 @@ LATER = ("gradient",)
 _SEAL = b'{\n  "digest": "'
 _BLANK = b"0" * 64
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class BundleError(ValueError):
@@ -66,6 +67,11 @@ class Member(msgspec.Struct, frozen=True):
 
 class _Head(msgspec.Struct):
     format: int
+
+
+class _Listing(_Head):
+    digest: str
+    files: dict[str, File]
 
 
 class _Body(msgspec.Struct):
@@ -126,6 +132,18 @@ def seal(
     return raw.replace(_BLANK, hashlib.sha256(raw).hexdigest().encode(), 1)
 
 
+def names(raw: bytes, place: str) -> frozenset[str]:
+    """The files that a manifest names, be it altered or of a newer format.
+
+    Raises:
+        BundleError: the bytes are no manifest of a model folder.
+    """
+    try:
+        return frozenset(msgspec.json.decode(raw, type=_Listing).files)
+    except _UNREADABLE:
+        raise BundleError(f"A manifest must have a digest, a format number and files. Received: {place}") from None
+
+
 def parse(raw: bytes, place: str) -> Manifest:
     """The content of a manifest's bytes; `place` is named in messages.
 
@@ -134,7 +152,7 @@ def parse(raw: bytes, place: str) -> Manifest:
     """
     try:
         found = msgspec.json.decode(raw, type=_Head).format
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         raise BundleError(f"A manifest must be a JSON object with a format number. Received: {place}") from None
     whole = _is_whole(raw)
     if found > FORMAT:
@@ -149,7 +167,7 @@ def parse(raw: bytes, place: str) -> Manifest:
         )
     try:
         body = msgspec.json.decode(raw, type=_Body)
-    except msgspec.ValidationError as error:
+    except _UNREADABLE as error:
         raise BundleError(f"A manifest must hold all that format {FORMAT} has. Received: {place} ({error})") from None
     for name in body.files:
         if not is_plain_name(name):

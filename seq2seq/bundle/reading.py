@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ from seq2seq.calibration import Calibration
 from seq2seq.config import Config
 
 _LARGEST_MANIFEST = 4 << 20
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,14 @@ class Bundle:
         self._compare(name, len(content), hashlib.sha256(content).hexdigest())
         return content
 
+    def made(self, name: str, make: Callable[[bytes], _Made]) -> _Made:
+        """What is made of the content of a file; where that raises a ValueError, it is the file that is broken."""
+        content = self.read(name)
+        try:
+            return make(content)
+        except ValueError as error:
+            raise BundleError(f"{error}, in {self.path / name}") from None
+
     def hold(self, *names: str) -> None:
         """Reads files now: `read` gives the same bytes from then on, and forks of this process share them."""
         self._held.update((name, self.read(name)) for name in names)
@@ -155,14 +164,7 @@ def load(path: str | Path, *, verify: bool = True) -> Bundle:
         BundleError: the folder is missing, incomplete, altered or of a newer format.
     """
     folder = _find(Path(path))
-    place = folder / MANIFEST
-    _plain_size(place)
-    try:
-        with open(place, "rb") as file:
-            raw = file.read(_LARGEST_MANIFEST)
-    except OSError as error:
-        raise _unreadable(place, error) from None
-    manifest = manifests.parse(raw, str(place))
+    manifest = manifests.parse(sealed(folder), str(folder / MANIFEST))
     for name, promised in manifest.files.items():
         size = _plain_size(folder / name)
         if size != promised.size:
@@ -173,13 +175,28 @@ def load(path: str | Path, *, verify: bool = True) -> Bundle:
     return bundle
 
 
+def sealed(folder: Path) -> bytes:
+    """The manifest as it lies in a folder.
+
+    Raises:
+        BundleError: there is none, or it is no plain file that can be read.
+    """
+    place = folder / MANIFEST
+    _plain_size(place)
+    try:
+        with open(place, "rb") as file:
+            return file.read(_LARGEST_MANIFEST)
+    except OSError as error:
+        raise _unreadable(place, error) from None
+
+
 def _find(path: Path) -> Path:
     folders = (path, path / "model")
-    if not any(os.path.lexists(folder / MANIFEST) for folder in folders):
+    if not any(_is_there(folder / MANIFEST) for folder in folders):
         for folder in folders:
             mend(folder)
     for folder in folders:
-        if os.path.lexists(folder / MANIFEST):
+        if _is_there(folder / MANIFEST):
             return folder
     if os.path.isdir(path):
         raise BundleError(f"A model folder must hold {MANIFEST}. Received: {path}, which does not")
@@ -188,12 +205,25 @@ def _find(path: Path) -> Path:
     raise BundleError(f"A model must be an existing folder. Received: {path}, which does not exist")
 
 
+def _is_there(path: Path) -> bool:
+    return _status(path) is not None
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What the system tells of a name; None where there is none, which is not where it may not be told."""
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
 def _plain_size(path: Path) -> int:
     """The size of a file that is neither a link nor a device; only such a file is safe to open."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        raise BundleError(f"A model folder must hold all its files. Received: {path}, which is missing") from None
+    status = _status(path)
+    if status is None:
+        raise BundleError(f"A model folder must hold all its files. Received: {path}, which is missing")
     if not stat.S_ISREG(status.st_mode):
         raise BundleError(f"The files of a model folder must be plain files, not links. Received: {path}")
     return status.st_size

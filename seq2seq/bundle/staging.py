@@ -15,6 +15,8 @@ from pathlib import Path
 
 from seq2seq.holding import held
 
+FREE = "a new or empty folder, neither the current nor a mounted one"
+"""What `is_free` is true of."""
 _NEW, _OLDER = "new", "older"
 
 
@@ -43,12 +45,16 @@ def replace(new: Path, target: Path) -> None:
 
 
 def is_free(path: Path) -> bool:
-    """Whether a new folder may have this name: there is nothing, or an empty folder."""
-    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    """Whether a new folder may have this name, or the one that it leads to as a link: `settle` could take it."""
+    place = Path(os.path.realpath(path))
+    if not os.path.lexists(place):
+        return True
+    empty = place.is_dir() and not any(place.iterdir())
+    return empty and not os.path.ismount(place) and not os.path.samefile(place, os.curdir)
 
 
 def settle(new: Path, target: Path) -> None:
-    """Gives a new folder from `staged` the name of the target, where there is nothing or an empty folder."""
+    """Gives a new folder from `staged` the name of the target, no link, where there is nothing or an empty folder."""
     if target.exists():
         target.rmdir()
     os.replace(new, target)

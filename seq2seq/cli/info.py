@@ -5,17 +5,35 @@ It knows how the manifest is laid out for reading; it computes nothing but sums.
 
 from __future__ import annotations
 
-import json
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from seq2seq.cli import shell
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
-    from seq2seq.bundle import Bundle
+    from seq2seq.bundle import Bundle, Member
 
-WEIGHTS = "weights.safetensors"
+
+class _Score(TypedDict, total=False):
+    bleu: float
+    chrf: float
+    ter: float
+    signatures: dict[str, str]
+
+
+class _Parent(TypedDict, total=False):
+    name: str
+
+
+class _Provenance(TypedDict, total=False):
+    parent: _Parent
+
+
+class _Told(TypedDict):
+    """What the text looks into."""
+
+    scores: list[_Score]
+    provenance: _Provenance
 
 
 @app.command()
@@ -23,15 +41,16 @@ def info(model: shell.Model, as_json: shell.Json = False) -> None:
     """Show what a model folder holds. Languages, sizes, scores, files; every checksum is verified."""
     import msgspec
 
-    from seq2seq import bundle, engine
+    from seq2seq import bundle, engine, weights
 
     loaded = bundle.load(model)
+    _check(loaded)
     facts = {
         "path": str(loaded.path),
         "source_language": loaded.source_language,
         "target_language": loaded.target_language,
         "engine": engine.load(loaded).name,
-        "parameters": _parameters(loaded),
+        "parameters": weights.count(loaded),
         "bytes": sum(file.size for file in loaded.files.values()),
         "files": {name: file.size for name, file in loaded.files.items()},
         "scores": loaded.scores,
@@ -43,13 +62,20 @@ def info(model: shell.Model, as_json: shell.Json = False) -> None:
     shell.show(facts if as_json else _text(facts), as_json=as_json)
 
 
-def _parameters(loaded: Bundle) -> int | None:
-    """How many numbers the weights hold: safetensors begins with the length of a JSON table, and the table."""
-    if WEIGHTS not in loaded.files:
-        return None
-    with loaded.file(WEIGHTS).open("rb") as file:
-        shapes = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return sum(math.prod(entry["shape"]) for name, entry in shapes.items() if name != "__metadata__")
+def _check(loaded: Bundle) -> None:
+    """Raises a BundleError where a manifest, whoever sealed it, tells of the model what cannot be shown."""
+    import msgspec
+
+    from seq2seq.bundle import BundleError
+
+    models: list[Bundle | Member] = [loaded, *loaded.members]
+    for told in models:
+        try:
+            msgspec.convert({"scores": told.scores, "provenance": told.provenance}, _Told)
+        except msgspec.ValidationError as error:
+            raise BundleError(
+                f"A model must have numbers for scores, and a name for its parent. Received: {loaded.path} ({error})"
+            ) from None
 
 
 def _text(facts: dict[str, Any]) -> str:

@@ -118,7 +118,7 @@ def load(bundle: Bundle, engine: str = "litert", *, threads: int | None = None) 
 
     Arguments:
         engine: "litert" (quick, on the processor, usually with 8-bit weights) or "tensorflow" (float32, also on a GPU).
-        threads: processor threads; None means all cores, at most four.
+        threads: processor threads; None means all cores, and at most four of them for LiteRT.
 
     Raises:
         EngineError: there is no such engine, it is not installed, or it cannot load the model.

@@ -23,10 +23,11 @@ class TensorFlowEngine:
 
     Arguments:
         bundle: a model folder with `weights.safetensors`.
-        threads: processor threads; they are the process's, so this has no effect once TensorFlow has run.
+        threads: processor threads, all unless given; they are the process's, so no effect once TensorFlow has run.
 
     Raises:
         EngineError: TensorFlow is not installed or fails.
+        BundleError: the weights were altered, or are not those of the configuration.
     """
 
     name = "tensorflow-float32"

@@ -82,16 +82,16 @@ def export(
         raise ExportError(f"A precision must be one of {', '.join(PRECISIONS)}. Received: {precision}")
     output = Path(output)
     if not bundles.is_free(output):
-        raise ExportError(f"An export must go to a new or empty folder. Received: {output}")
+        raise ExportError(f"An export must go to {bundles.FREE}. Received: {output}")
     sample = certificate.sample(bundle, sentences, references, origin)
     order = Order(bundle, form, precision or PRECISIONS[0], sample)
-    place = Path(os.path.abspath(output))
+    place = Path(os.path.realpath(output))
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         with bundles.staged(place) as new:
             FORMS[form](order, new)
             _certify(order, new)
-            bundles.settle(new, output)
+            bundles.settle(new, place)
     except (OSError, bundles.SaveError, tf.errors.OpError) as error:
         raise ExportError(f"An export must be writable; nothing was written. Received: {output} ({error})") from None
     return output

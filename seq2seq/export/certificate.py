@@ -10,6 +10,8 @@ import hashlib
 import json
 import platform
 import random
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,12 +34,13 @@ __all__ = ["CERTIFICATE", "FACES", "GRAPH", "ExportError", "Sample", "content", 
 
 CERTIFICATE = "certificate.json"
 APART = 1e-3
-"""Most that an attention weight or a score may differ, and what a large score may for its size: float16 rounds more."""
+"""Most that an attention weight or a score may differ, and a score besides for its size: float16 rounds more."""
 DRAWN = (1, 3, 8, 20)
 """Pieces of the sentences that are drawn from the vocabulary: languages differ, lengths must."""
 _WORDS = ("README.md", "reliability.svg")
 """What is said about a model: it was not compared, and is written anew when more is known."""
 _PACKAGES = ("tensorflow", "tensorflow-text", "tf2onnx", "onnxruntime", "ai-edge-litert", "sentencepiece", "numpy")
+_EXCEPTION = re.compile(r"[\w.]*(Error|Exception)\b")
 _SECONDS = 5  # that a sentence may take where nothing is quick, and a hundred times that to begin
 
 
@@ -69,7 +72,7 @@ def sample(bundle: Bundle, sentences: Sequence[str], references: Sequence[str], 
         raise ExportError(
             f"There must be as many references as sentences. Received: {len(references)} and {len(sentences)}"
         )
-    tokenizer = Tokenizer(bundle.read(bundle.tokenizers[0]))
+    tokenizer = bundle.made(bundle.tokenizers[0], Tokenizer)
     names = tokenizer.pieces(range(len(tokenizer)))
     words = [number for number, name in enumerate(names) if name not in SPECIALS and not name.startswith("<0x")]
     draw = random.Random(1)
@@ -86,7 +89,7 @@ def sample(bundle: Bundle, sentences: Sequence[str], references: Sequence[str], 
 
 def vocabularies(bundle: Bundle) -> tuple[int, int]:
     """Pieces of the source's and of the target's vocabulary."""
-    source, target = (len(Tokenizer(bundle.read(name))) for name in bundle.tokenizers)
+    source, target = (len(bundle.made(name, Tokenizer)) for name in bundle.tokenizers)
     return source, target
 
 
@@ -97,7 +100,7 @@ def content(bundle: Bundle, folder: Path, face: Face, compared: Sample) -> bytes
         ExportError: it does not run, or does not say what the library says.
     """
     best, told, explained = _both(bundle, folder, face, compared)
-    tokenizer = Tokenizer(bundle.read(bundle.tokenizers[1]))
+    tokenizer = bundle.made(bundle.tokenizers[1], Tokenizer)
     expected = [
         face.expected(hypothesis, tokenizer) if source or face.by != "text" else ""  # of blank text nothing is said
         for source, hypothesis in zip(compared.sources, best, strict=True)
@@ -202,11 +205,21 @@ def _asked(folder: Path, calls: list[Call]) -> list[dict[str, Any]]:
                 f"An export must answer; nothing was written. Received: no answer within {limit} seconds"
             ) from None
         if ended.returncode:
-            lines = ended.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {ended.returncode}"]
             raise ExportError(
-                f"An export must run in a new process; nothing was written. Received: {lines[-1].strip()[:300]}"
+                f"An export must run in a new process; nothing was written. Received: {_end(ended)[:300]}"
             )
         return json.loads(answers.read_text(encoding="utf-8"))
+
+
+def _end(ended: subprocess.CompletedProcess[bytes]) -> str:
+    """Why a process failed, in a line: the signal that ended it, its exception, or the last that it said."""
+    if ended.returncode < 0:
+        number = -ended.returncode
+        cause = ", as where memory runs out" if number == signal.SIGKILL else ""
+        return f"a process that was ended by signal {number} ({signal.strsignal(number)}){cause}"
+    lines = [line.strip() for line in ended.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    raised = [line for line in lines if _EXCEPTION.match(line)]
+    return [f"exit code {ended.returncode}", *lines[-1:], *raised[-1:]][-1]
 
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -60,10 +60,9 @@ class TextInference:
     def __init__(self, bundle: Bundle) -> None:
         self.inference = Inference(inference.network(bundle))
         self.numbers = self.inference.numbers
-        source, target = bundle.tokenizers
-        self.source, self.target = (_tokenizer(bundle.read(name)) for name in (source, target))
+        tokenizers = [bundle.made(name, Tokenizer) for name in bundle.tokenizers]
+        self.source, self.target = (_tokenizer(each.model) for each in tokenizers)
         self._own = bundle.config.search
-        tokenizers = [Tokenizer(bundle.read(name)) for name in (source, target)]
         self._sizes = (len(tokenizers[0]), len(tokenizers[1]))
         self._names = [tf.constant(each.pieces(range(len(each)))) for each in tokenizers]
         self._translate = with_defaults(self.inference, self._own)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from safetensors.numpy import load as deserialise
 
-from seq2seq import bundle, card, checkpoint, config
+from seq2seq import bundle, card, checkpoint, config, weights
 from seq2seq.bundle import Bundle
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
@@ -57,7 +56,7 @@ def inherit(parent: Bundle, run: Run, settings: Mapping[str, Any], pairs: int) -
         "data": card.data(parent.provenance),
         "licence": parent.provenance.get("licence") or "other",
     }
-    checkpoint.save(run.parent, deserialise(parent.read("weights.safetensors")), origin)
+    checkpoint.save(run.parent, weights.load(parent), origin)
     return config.build(msgspec.to_builtins(parent.config), config.fine_tuning(parent.config, pairs), dict(settings))
 
 

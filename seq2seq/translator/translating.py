@@ -80,15 +80,15 @@ class Translator:
         Arguments:
             path: the folder, or what `bundle.load` made of it.
             engine: "litert" or "tensorflow".
-            threads: processor threads; None means all cores, at most four.
+            threads: processor threads; None means all cores, and at most four of them for LiteRT.
 
         Raises:
-            BundleError: the folder is missing, incomplete, altered or of a newer format.
+            BundleError: the folder is missing, incomplete, altered or of a newer format, or a file of it is broken.
             EngineError: the engine is not installed or cannot run the model.
         """
         model = path if isinstance(path, Bundle) else engines.bundle.load(path, verify=False)
         # A joint tokenizer is read and made once.
-        tokenizers = {name: Tokenizer(model.read(name)) for name in dict.fromkeys(model.tokenizers)}
+        tokenizers = {name: model.made(name, Tokenizer) for name in dict.fromkeys(model.tokenizers)}
         source, target = (tokenizers[name] for name in model.tokenizers)
         runner = engines.load(model, engine, threads=threads)
         return cls(runner, source, target, config=model.config, path=model.path, calibration=model.calibration)
