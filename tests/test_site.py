@@ -26,6 +26,7 @@ from seq2seq import engine as engines
 from seq2seq.config import SearchConfig
 from seq2seq.export import faces, site
 from seq2seq.tokenizer import Tokenizer, train
+from seq2seq.translator import Translator
 
 pytest_plugins = ("exported",)
 
@@ -47,6 +48,8 @@ MODELS = {
     "bpe with symbols": {"vocabulary": 290, "kind": "bpe", "symbols": ["<name>", "at"]},
     "NFKC": {"vocabulary": 285, "form": "NFKC"},
 }
+SILENT = ("\u00ad", "\x07 \u00ad\x08", "\ufeff", " \u00ad \t")
+"""Text that has no pieces."""
 CHATTER = r"\.cc:\d+\]|TensorFlow Lite|WebGPU|adapter"  # of the runtime, which tells the console what it finds
 ENCODE = """async ([file, texts]) => {
   const { Tokenizer } = await import("./pieces.js");
@@ -136,6 +139,11 @@ export const loadAndCompile = async () => ({ run: async (name, { source, max_len
   return Object.fromEntries(Object.entries(numbers).map(([key, data]) => [key, new Tensor(data)]));
 } });
 """
+LINES = """async ([path, text]) => {
+  const { asked } = await import(path), { translator } = await import("./page.js");
+  asked.length = 0;
+  return [await translator.translate(text, { beam: 1 }), asked];
+}"""
 ASKED = """async ([path, ...wishes]) => {
   const { asked } = await import(path), { translator } = await import("./page.js");
   asked.length = 0;
@@ -144,7 +152,7 @@ ASKED = """async ([path, ...wishes]) => {
 }"""
 
 
-def test_the_page_without_a_runtime_knows_odd_languages_and_makes_room(exported, browser, serve, tmp_path):
+def test_the_page_without_a_runtime_knows_odd_languages_and_makes_room(exported, tiny, browser, serve, tmp_path):
     folder, path = tmp_path / "site", "./node_modules/@litertjs/core/dist/index.js"
     shutil.copytree(exported("web"), folder)
     (folder / path).parent.mkdir(parents=True)
@@ -162,6 +170,10 @@ def test_the_page_without_a_runtime_knows_odd_languages_and_makes_room(exported,
     asked = page.evaluate(ASKED, [path, [short, 5], [long, 1], [short, 1], [long, 5]])
     assert [steps for _, _, steps in asked].count(1) == 3, "once for each that is larger in some way"
     assert asked[-1][2] > 1 and seen == []
+    tokenizer = Tokenizer(tiny.read("tokenizer.model"))
+    library = Translator(engines.load(tiny, "tensorflow"), tokenizer, tokenizer, config=tiny.config)
+    assert {tokenizer.decode(tokenizer.encode(each.text)) for each in library(SILENT)} == {""}
+    assert page.evaluate(LINES, [path, "\n".join(SILENT)]) == [[[]] * len(SILENT), []], "nothing is said of nothing"
     page.close()
 
 

@@ -46,7 +46,7 @@ export class Translator {
 
   /** What is translated at a time: sentences, and of one that is too long its parts. */
   sentences(line) {
-    return [...this.split.segment(line)].flatMap(({ segment }) => this.#fitting(segment.trim())).filter(Boolean);
+    return [...this.split.segment(line)].flatMap(({ segment }) => this.#fitting(segment.trim()));
   }
 
   /** One sentence; the same one is translated once. */
@@ -62,8 +62,10 @@ export class Translator {
     return this.known.get(key);
   }
 
+  /** The text, in parts where it is too long; nothing of what has no pieces, such as soft hyphens. */
   #fitting(text) {
-    if (this.source.encode(text).length < this.settings.pieces) return [text];
+    const { length } = this.source.encode(text);
+    if (length < this.settings.pieces) return length ? [text] : [];
     const characters = [...text], middle = Math.floor(characters.length / 2);
     const spaces = characters.flatMap((character, at) => (/\s/.test(character) ? [at] : []));
     const at = spaces.reduce((best, each) => (Math.abs(each - middle) < Math.abs(best - middle) ? each : best), spaces[0] ?? middle);
