@@ -48,14 +48,16 @@ MODELS = {
     "bpe with symbols": {"vocabulary": 290, "kind": "bpe", "symbols": ["<name>", "at"]},
     "NFKC": {"vocabulary": 285, "form": "NFKC"},
 }
+BROKEN = ("E2 82", "F0 9F 98", "41 E2 82 42", "EF BB BF 41", "C0 80", "ED A0 80", "F4 90 80 80", "FF", "00 80")
+"""Bytes that are no text, or end too soon, in the order in which a model may say their pieces."""
 SILENT = ("\u00ad", "\x07 \u00ad\x08", "\ufeff", " \u00ad \t")
 """Text that has no pieces."""
 CHATTER = r"\.cc:\d+\]|TensorFlow Lite|WebGPU|adapter"  # of the runtime, which tells the console what it finds
-ENCODE = """async ([file, texts]) => {
+ENCODE = """async ([file, texts, said]) => {
   const { Tokenizer } = await import("./pieces.js");
   const tokenizer = new Tokenizer(Uint8Array.from(atob(file), (c) => c.charCodeAt(0)));
   const ids = texts.map((text) => tokenizer.encode(text));
-  return [ids, ids.map((each) => tokenizer.decode(each))];
+  return [ids, [...ids, ...said].map((each) => tokenizer.decode(each))];
 }"""
 SENTENCE = """async ([text, beam]) => {
   const { translator } = await import("./page.js");
@@ -95,13 +97,15 @@ def test_the_page_cuts_text_as_sentencepiece_does(model, browser, serve, root, t
     shutil.copy(root / "seq2seq" / "export" / "assets" / "pieces.js", tmp_path)
     (tmp_path / "index.html").write_text("<!doctype html>")
     file = train(SENTENCES * 9, **MODELS[model])
+    tokenizer = Tokenizer(file)
+    names = tokenizer.pieces(range(len(tokenizer)))
+    broken = [[names.index(f"<0x{byte}>") for byte in each.split()] for each in BROKEN]
     page = browser.new_page()
     page.goto(serve(tmp_path))
-    ids, texts = page.evaluate(ENCODE, [base64.b64encode(file).decode(), TEXTS])
+    ids, texts = page.evaluate(ENCODE, [base64.b64encode(file).decode(), TEXTS, broken])
     page.close()
-    tokenizer = Tokenizer(file)
     assert ids == [tokenizer.encode(text) for text in TEXTS]
-    assert texts == [tokenizer.decode(each) for each in ids]
+    assert texts == [tokenizer.decode(each) for each in [*ids, *broken]]
 
 
 def test_the_policy_allows_the_one_script_that_stands_in_the_page(root):

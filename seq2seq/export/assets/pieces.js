@@ -42,7 +42,7 @@ export class Tokenizer {
 
   /** The text of pieces; special ones are dropped. */
   decode(ids) {
-    const out = [], flush = (run) => run.length && out.push(new TextDecoder().decode(Uint8Array.from(run)));
+    const out = [], flush = (run) => out.push(characters(Uint8Array.from(run)));
     let run = [];
     for (const id of ids) {
       if (id < SPECIALS) continue;
@@ -153,6 +153,23 @@ class Charsmap {
     }
     return found && [found[0], this.replacements.subarray(found[1], this.replacements.indexOf(0, found[1]))];
   }
+}
+
+/** The text of bytes as the library reads them: each that begins no character becomes a U+FFFD of its own. */
+function characters(bytes) {
+  const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let text = "";
+  for (let at = 0; at < bytes.length;) {
+    const length = width(bytes[at]);
+    try {
+      text += strict.decode(bytes.subarray(at, at + length));
+      at += length;
+    } catch {
+      text += "\ufffd";
+      at += 1;
+    }
+  }
+  return text;
 }
 
 const width = (byte) => (byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4);
