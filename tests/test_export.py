@@ -14,8 +14,9 @@ pytest.importorskip("tensorflow")
 
 from seq2seq import bundle, export, inference
 from seq2seq import engine as engines
-from seq2seq.config import ModelConfig, build
-from seq2seq.engine import batching
+from seq2seq.config import ModelConfig, SearchConfig, build
+from seq2seq.engine import MAX_SOURCE, batching
+from seq2seq.export.text import longest_of
 from seq2seq.model import Seq2Seq
 from seq2seq.tokenizer import Tokenizer, train
 
@@ -208,6 +209,14 @@ def test_the_first_run_of_every_size_is_right(model, ids, threads):
             search = msgspec.structs.replace(model.config.search, beam=beam)
             said = engine.translate(rows, search)
             assert said == engine.translate(rows, search)
+
+
+@pytest.mark.parametrize("search", [{}, {"max_ratio": 4.2}, {"max_ratio": 0.7}, {"max_ratio": 1.1}, {"max_length": 7}])
+def test_a_saved_model_cuts_where_the_library_cuts(search):
+    settings = SearchConfig(**search)
+    sources = [[9] * length for length in range(MAX_SOURCE + 1)]
+    expected = batching.basic_inputs(sources, settings)["max_length"]
+    assert longest_of(batching.pad(sources), settings).numpy().tolist() == expected.tolist()
 
 
 def test_an_unknown_form_is_refused(model, tmp_path):

@@ -156,7 +156,7 @@ class TextInference:
 def longest_of(source: tf.Tensor, search: SearchConfig) -> tf.Tensor:
     """The most pieces of each translation, (B,), of sources (B, S)."""
     lengths = tf.reduce_sum(tf.cast(tf.not_equal(source, 0), tf.int32), axis=1)
-    by_source = tf.cast(search.max_ratio * tf.cast(lengths, tf.float32), tf.int32) + 10
+    by_source = tf.cast(search.max_ratio * tf.cast(lengths, tf.float64), tf.int32) + 10
     return tf.fill(tf.shape(lengths), search.max_length) if search.max_length else by_source
 
 
