@@ -21,14 +21,18 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from seq2seq import engine as engines
-from seq2seq.engine import EOS, batching
+from seq2seq.config import SearchConfig
+from seq2seq.engine import EOS, Demands, batching
+from seq2seq.export import limits
 from seq2seq.export.faces import plain_search
+from seq2seq.export.text import TextInference
 from seq2seq.tokenizer import Tokenizer
 
 pytest_plugins = ("exported",)
 
 pytestmark = pytest.mark.slow
 
+PEAK = Path("/proc/self/clear_refs")
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 
 C_API = """
@@ -89,6 +93,19 @@ found = translate(**{name: tf.constant(json.loads(sys.argv[3]))})
 said = found["translation" if sys.argv[2] == "text" else "tokens"].numpy()
 print(json.dumps([text.decode() for text in said] if sys.argv[2] == "text" else said.tolist()))
 """
+
+USUAL = {
+    "text": ["a"], "prefix": [""], "required": [[""]], "forbidden": [[""]], "seed": [1], "min_length": [0],
+    "max_length": [0], "beam": [5], "n_best": [1], "length_penalty": [1.0], "word_reward": [0.0],
+    "coverage_penalty": [0.0], "no_repeat": [0], "temperature": [0.0], "top_k": [0], "top_p": [1.0],
+    "diversity": [0.0],
+}  # fmt: skip
+"""Inputs of the signature `search` that ask for nothing."""
+TWO, EIGHT = (
+    {"text": ["a"] * rows, "prefix": [""] * rows} | {name: [[""]] * rows for name in ("required", "forbidden")}
+    for rows in (2, 8)
+)
+"""Of them what is said of so many sentences."""
 
 
 @pytest.fixture(scope="module")
@@ -192,17 +209,95 @@ def test_the_graph_of_text_enforces_its_limits(by_text):
     explain = by_text["explain"]
     assert "A beam must be from 1 to 64" in refused(explain, text=["a"], n_best=[65])
     assert "An n_best must be from 1 to 64" in refused(explain, text=["a"], n_best=[0])
-    usual = {
-        "text": ["a"], "prefix": [""], "required": [[""]], "forbidden": [[""]], "seed": [1], "min_length": [0],
-        "max_length": [0], "beam": [5], "n_best": [1], "length_penalty": [1.0], "word_reward": [0.0],
-        "coverage_penalty": [0.0], "no_repeat": [0], "temperature": [0.0], "top_k": [0], "top_p": [1.0],
-        "diversity": [0.0],
-    }  # fmt: skip
     search = by_text["search"]
-    assert "An n_best must be at most the beam" in refused(search, **usual | {"n_best": [6]})
-    assert "A max_length must be from 1 to 2066" in refused(search, **usual | {"max_length": [10**6]})
+    assert "An n_best must be at most the beam" in refused(search, **USUAL | {"n_best": [6]})
+    assert "A max_length must be from 1 to 2066" in refused(search, **USUAL | {"max_length": [10**6]})
     many = {"text": ["a"] * 300, "prefix": [""] * 300, "required": [[""]] * 300, "forbidden": [[""]] * 300}
-    assert "Sentences times beam must be from 1 to 5120" in refused(search, **usual | many | {"beam": [64]})
+    assert "Sentences times beam must be from 1 to 5120" in refused(search, **USUAL | many | {"beam": [64]})
+
+
+@pytest.mark.skipif(not PEAK.exists(), reason="this system does not tell the largest memory that a process had")
+def test_nothing_is_drawn_or_padded_before_the_limits_are_checked(by_text):
+    def held(field: str) -> int:
+        return 1024 * int(Path("/proc/self/status").read_text().partition(field)[2].split()[0])
+
+    search = by_text["search"]
+    assert search(**{name: tf.constant(value) for name, value in (USUAL | {"required": [["q"] * 64]}).items()})
+    long = [["q" * 10**5, *[""] * 63], *[[""] * 64] * 7]
+    too_long = "A max_length must be from 1 to 2066"
+    for asked, message in (
+        ({"max_length": [3 * 10**7]}, too_long),
+        ({"max_length": [3 * 10**7], "temperature": [1.0], "n_best": [5]}, too_long),
+        (EIGHT | {"required": long}, "The pieces of required must be from 0 to 2066"),
+    ):
+        PEAK.write_text("5")  # it is what is held now
+        before = held("VmRSS:")
+        assert message in refused(search, **USUAL | asked)
+        assert held("VmHWM:") - before < 1 << 27, "5 * 3e7 and 8 * 64 * 1e5 numbers have more bytes"
+
+
+def demanding(tokenizer: Tokenizer, texts: list[str], search: SearchConfig, *wanted: Demands) -> dict[str, np.ndarray]:
+    """The inputs of `constrained` as the library makes them; what is not said to be wanted is nothing."""
+    sources = [tokenizer.encode(text) for text in texts]
+    inputs = batching.basic_inputs(sources, search)
+    every = [*wanted, *[Demands()] * (len(texts) - len(wanted))]
+    return inputs | batching.demanding(inputs["max_length"], sources, search, every)
+
+
+def test_whatever_the_library_asks_is_answered(by_ids, tokenizer):
+    wanted = Demands(prefix=(9, 10), required=((11, 12), (13,)), forbidden=((14, 15, 16),), attention_bias=(1.0,))
+    for search in (SearchConfig(no_repeat=8, diversity=1.0), SearchConfig(temperature=10.0, top_k=5, top_p=0.1)):
+        inputs = demanding(tokenizer, SENTENCES, search, *[wanted] * (not search.temperature))
+        assert by_ids["constrained"](**{name: tf.constant(value) for name, value in inputs.items()})
+
+
+def test_what_is_said_of_one_sentence_must_be_said_of_all(by_text, by_ids, tokenizer):
+    for name in ("prefix", "required", "forbidden"):
+        message = f"The rows of {name} must be as many as the sentences"
+        assert message in refused(by_text["search"], **USUAL | TWO | {name: USUAL[name]})
+        assert message in refused(by_text["search"], **USUAL | {name: TWO[name]})
+    inputs = demanding(tokenizer, SENTENCES, SearchConfig())
+    for name in ("max_length", "min_length", "prefix", "required", "forbidden"):
+        message = f"The rows of {name} must be as many as the sentences"
+        assert message in refused(by_ids["constrained"], **inputs | {name: inputs[name][:1]})
+    for name in ("attention_bias", "present"):
+        for part in (inputs[name][:1], inputs[name][:, 1:]):
+            message = f"{name} must have the shape of source"
+            assert message in refused(by_ids["constrained"], **inputs | {name: part})
+
+
+def test_settings_that_no_search_has_are_refused(by_text, by_ids, tokenizer):
+    inputs = demanding(tokenizer, SENTENCES, SearchConfig())
+    for name, wrong, message in (
+        ("no_repeat", 9, "A no_repeat must be from 0 to 8"),
+        ("no_repeat", -1, "A no_repeat must be from 0 to 8"),
+        ("top_k", -1, "A top_k must be at least 0"),
+        ("top_p", 0.0, "A top_p must be more than 0"),
+        ("top_p", 1.5, "A top_p must be at most 1"),
+        ("temperature", -1.0, "A temperature must be at least 0"),
+        ("temperature", float("nan"), "A temperature must be at least 0"),
+    ):
+        assert message in refused(by_text["search"], **USUAL | {name: [wrong]})
+        assert message in refused(by_ids["constrained"], **inputs | {name: np.array([wrong], inputs[name].dtype)})
+
+
+def test_what_grows_with_two_sizes_at_once_is_refused(by_ids, tokenizer):
+    for name, (rows, width) in {"source": (512, 33), "target": (8, 2049)}.items():
+        ids = {each: np.full((rows, width if each == name else 2), 9, np.int32) for each in ("source", "target")}
+        bias = np.zeros(ids["source"].shape, np.float32)
+        message = f"Sentences times the pieces of {name} must be from 0 to 16384"
+        assert message in refused(by_ids["explain"], **ids, attention_bias=bias, k=[1])
+    inputs = demanding(tokenizer, ["a"] * 80, SearchConfig(beam=64))
+    for name, shape in {"required": (80, 8, 20), "forbidden": (80, 64, 200)}.items():
+        message = f"Sentences times beam times the pieces of {name} times what each is compared with must be from 0 to"
+        assert message in refused(by_ids["constrained"], **inputs | {name: np.full(shape, 9, np.int32)})
+
+
+def test_an_explanation_of_much_text_is_refused(tiny, monkeypatch):
+    pytest.importorskip("tensorflow_text")
+    monkeypatch.setattr(limits, "MAX_EXPLAINED", 4)
+    explain = TextInference(tiny).explain_text.get_concrete_function()
+    assert "Sentences times the pieces of target must be from 0 to 4" in refused(explain, text=["a"] * 5, n_best=[1])
 
 
 def test_the_graph_of_ids_enforces_its_limits(by_ids, tokenizer):

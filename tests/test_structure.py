@@ -63,7 +63,7 @@ ROWS = {
     "translator": "engine tokenizer offsets config calibration explanation",
     "channel": "engine translator",
     "distillation": "config translator evaluation channel holding",
-    "export": "config inference bundle tokenizer engine evaluation",
+    "export": "config search inference bundle tokenizer engine evaluation",
     "hub": "bundle",
     "release": "config bundle calibration card evaluation report translator weights inference export",
     "documents": "translator",

@@ -5,7 +5,7 @@ It owns how strings become the inputs of the graph and back; it does not know ho
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -80,26 +80,19 @@ class TextInference:
 
     def _search_text(self, *given: tf.Tensor) -> dict[str, tf.Tensor]:
         wanted = dict(zip(SEARCH, given, strict=True))
-        text, seed = wanted.pop("text"), wanted.pop("seed")
+        text, seed, best = wanted.pop("text"), wanted.pop("seed"), wanted["n_best"][0]
         source = self._pieces(text)
-        rows, best = tf.shape(source)[0], wanted["n_best"][0]
-        usual = longest_of(source, self._own)
-        longest = tf.where(wanted["max_length"] > 0, wanted["max_length"], usual)
-        drawn = tf.where(wanted["temperature"][0] > 0, best, wanted["beam"][0])
-        shape = tf.stack([tf.reduce_max(longest), rows * drawn])
-        inputs = wanted | {
+        rows, usual = tf.shape(source)[0], longest_of(source, self._own)
+        inputs = (wanted | self._demands(text, wanted)) | {
             "source": source,
-            "max_length": longest,
+            "max_length": tf.where(wanted["max_length"] > 0, wanted["max_length"], usual),
             "min_length": tf.fill([rows], wanted["min_length"][0]),
-            "beam": tf.expand_dims(drawn, 0),
-            "prefix": _wide(self.target.tokenize(wanted["prefix"]).to_tensor(0), 1),
-            "required": self._phrases(wanted["required"]),
+            "beam": tf.where(wanted["temperature"] > 0, wanted["n_best"], wanted["beam"]),
             "attention_bias": tf.zeros(tf.shape(source)),
             "present": tf.ones(tf.shape(source)),
-            "forbidden": self._phrases(wanted["forbidden"], left=True),
-            "uniform": tf.random.stateless_uniform(shape, tf.stack([seed[0], 0])),
         }
         inputs = limits.checked(inputs, self._sizes)
+        inputs["uniform"] = _uniform(inputs, seed)
         found = self.inference.constrained(*(inputs[name] for name in CONSTRAINED))
         kept = {name: found[name][:, :best] for name in ("scores", "log_probs", "finished")}
         return {"translations": self._said(text, found["tokens"][:, :best]), **kept}
@@ -111,6 +104,8 @@ class TextInference:
             found = with_defaults(self.inference, self._own)(source, beam, n_best)
         best, length = found["tokens"][:, 0], found["lengths"][:, 0]
         best = best[:, : tf.reduce_max(length)]
+        with tf.control_dependencies(limits.explained(best, "target")):
+            best = tf.identity(best)
         told = self.inference.explain(source, best, tf.zeros(tf.shape(source)), tf.constant([1]))
         said = tf.cast(tf.sequence_mask(length, tf.shape(best)[1]), tf.float32)
         kept = {name: found[name][:, : n_best[0]] for name in ("scores", "log_probs", "finished")}
@@ -143,12 +138,23 @@ class TextInference:
         blank = tf.equal(self.source.tokenize(text).row_lengths(), 0)
         return tf.where(tf.expand_dims(blank, 1), "", said)
 
-    def _phrases(self, phrases: tf.Tensor, *, left: bool = False) -> tf.Tensor:
+    def _demands(self, text: tf.Tensor, wanted: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """What is demanded of each sentence (B,), strings by name, as ids."""
+        words = {name: wanted[name] for name in ("prefix", "required", "forbidden")}
+        with tf.control_dependencies(limits.demanded(text, words)):
+            return {
+                "prefix": _wide(_padded(self.target.tokenize(words["prefix"]), "prefix"), 1),
+                "required": self._phrases(words["required"], "required"),
+                "forbidden": self._phrases(words["forbidden"], "forbidden", left=True),
+            }
+
+    def _phrases(self, phrases: tf.Tensor, name: str, *, left: bool = False) -> tf.Tensor:
         """Phrases (B, C) to ids, padded on the right or on the `left`, (B, C, L); C is at least 1, L at least 2."""
-        phrases = tf.concat([phrases, tf.fill(tf.stack([tf.shape(phrases)[0], 1]), "")], axis=1)
+        missing = tf.maximum(0, 1 - tf.shape(phrases)[1])
+        phrases = tf.concat([phrases, tf.fill(tf.stack([tf.shape(phrases)[0], missing]), "")], axis=1)
         pieces = self.target.tokenize(tf.reshape(phrases, (-1,)))
         pieces = pieces[:, ::-1] if left else pieces
-        padded = _wide(pieces.to_tensor(0), 2)
+        padded = _wide(_padded(pieces, name), 2)
         padded = tf.reverse(padded, [1]) if left else padded
         return tf.reshape(padded, tf.concat([tf.shape(phrases), [-1]], axis=0))
 
@@ -179,6 +185,19 @@ def with_defaults(graph: Inference, search: SearchConfig) -> Callable[..., dict[
 def _named(ids: tf.Tensor, names: tf.Tensor) -> tf.Tensor:
     """The pieces of ids, padding being "". A look-up in a table, for `id_to_string` ends the process at a wrong id."""
     return tf.where(tf.equal(ids, 0), "", tf.gather(names, ids))
+
+
+def _padded(pieces: Any, name: str) -> tf.Tensor:
+    """Ragged ids (N, None) with padding behind them, once it is known that none are too many."""
+    with tf.control_dependencies(limits.lengths(pieces.row_lengths(), name)):
+        return pieces.to_tensor(0)
+
+
+def _uniform(inputs: Mapping[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+    """What is drawn at a temperature, (T, B N); else one number, which nothing uses. Of inputs that were checked."""
+    each = tf.stack([tf.reduce_max(inputs["max_length"]), tf.shape(inputs["source"])[0] * inputs["beam"][0]])
+    shape = tf.where(inputs["temperature"] > 0, each, 1)
+    return tf.random.stateless_uniform(shape, tf.stack([seed[0], 0]))
 
 
 def _wide(ids: tf.Tensor, least: int) -> tf.Tensor:

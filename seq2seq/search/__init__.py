@@ -7,13 +7,14 @@ function that scores the next piece.
 from __future__ import annotations
 
 from seq2seq.search.beam import beam_search
-from seq2seq.search.constraints import Constraints
+from seq2seq.search.constraints import LONGEST_REPEAT, Constraints
 from seq2seq.search.sampling import Sampling
 from seq2seq.search.state import BOS, EOS, NEVER, PAD, UNK, Hypotheses, Options, Record, Sources, Step
 
 __all__ = [
     "BOS",
     "EOS",
+    "LONGEST_REPEAT",
     "NEVER",
     "PAD",
     "UNK",
