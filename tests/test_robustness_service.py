@@ -163,7 +163,8 @@ def test_it_holds_no_more_after_thousands_of_requests(full: bool) -> None:
         seen = send(count, lasting)
         took = time.monotonic() - begun
         tenth = max(1, len(seen) // 10)
-        before, after = (statistics.median(each.bytes for each in part) for part in (seen[:tenth], seen[-tenth:]))
+        part = tenth if full else len(seen) // 3  # what is held goes up and down by a twentieth
+        before, after = (statistics.median(each.bytes for each in some) for some in (seen[:part], seen[-part:]))
         drift = 100 * (after / before - 1)
         assert server.process.poll() is None
     print(
