@@ -151,8 +151,52 @@ class TestColumnsAndFields:
         assert read(write(tmp_path / "a.tsv", b"id\tde\ten\n1\tHallo\tHello\n")) == [("Hello", "Hallo")]
         assert read(write(tmp_path / "a.csv", b"Target,Source\nHallo,Hello\n")) == [("Hello", "Hallo")]
 
-    def test_further_columns_are_left_out(self, tmp_path: Path) -> None:
-        assert read(write(tmp_path / "a.tsv", b"Hello\tHallo\tCC-BY\n")) == [("Hello", "Hallo")]
+    @pytest.mark.parametrize("heads", ["de,en", "de-AT,en_GB", "DE,EN", "German,English", "Tgt,Src"])
+    def test_languages_may_have_regions_and_english_names(self, tmp_path: Path, heads: str) -> None:
+        assert read(write(tmp_path / "a.csv", f"{heads}\nHallo,Hello\n".encode())) == [("Hello", "Hallo")]
+        row = "7\tHallo\tCC-BY\tHello\n"
+        heads = "id\t{}\tlicence\t{}\n".format(*heads.split(","))
+        assert read(write(tmp_path / "a.tsv", (heads + row).encode())) == [("Hello", "Hallo")]
+
+    def test_the_very_name_comes_before_others_of_the_language(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", b"en-US\ten\tde\nColor\tColour\tFarbe\n")
+        assert read(path) == [("Colour", "Farbe")]
+        path = write(tmp_path / "a.tsv", b"id\tEnglish\tIndonesian\n7\tHello\tHalo\n")
+        assert list(corpus.read(path, source_language="en", target_language="id")) == [("Hello", "Halo")]
+
+    @pytest.mark.parametrize(
+        ("row", "columns"),
+        [
+            ("7\tHello\tHallo", 3),
+            ("7\tHello\t8\tHallo", 4),
+            ("Hello\tHallo\tCC-BY\t", 3),
+            ("id\ten\tid\ten\tde\tde", 6),
+        ],
+    )
+    def test_more_than_two_columns_must_be_named(self, tmp_path: Path, row: str, columns: int) -> None:
+        for path in (
+            write(tmp_path / "a.tsv", f"{row}\n".encode() * 3),
+            write(tmp_path / "a.csv", f"\n{row}\n".encode() * 3),
+        ):
+            assert refused(path) == (
+                "A table of more than two columns must name two of them en and de in its first line; add that line. "
+                f"Received: {path}:{1 + (path.suffix == '.csv')} ({columns} columns)"
+            )
+
+    def test_a_further_cell_now_and_then_is_no_column(self, tmp_path: Path) -> None:
+        assert read(write(tmp_path / "a.tsv", b"One\tEins\t \nTwo\tZwei\t\nThree\tDrei\tx\n"))[2] == ("Three", "Drei")
+
+    @pytest.mark.parametrize("heads", ["de,Englisch", "text,EN-us", "Finnish,Swedish", "German,Finnish", "fr,de"])
+    def test_names_of_other_languages_are_refused(self, tmp_path: Path, heads: str) -> None:
+        path = write(tmp_path / "a.csv", f"{heads}\nHallo,Hello\n".encode())
+        assert refused(path) == (
+            "The first line of a table must name both columns, or be a pair; write en and de there. "
+            f"Received: {path}:1 ({heads.replace(',', ' and ')})"
+        )
+
+    def test_a_word_that_is_written_like_a_code_is_text(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", "Hi\tनमस्ते\n".encode())
+        assert list(corpus.read(path, source_language="en", target_language="hi")) == [("Hi", "नमस्ते")]
 
     def test_csv_is_separated_by_what_its_lines_have_in_common(self, tmp_path: Path) -> None:
         assert read(write(tmp_path / "a.csv", b'"Hello, world";"Hallo Welt"\n')) == [("Hello, world", "Hallo Welt")]
@@ -186,6 +230,8 @@ class TestColumnsAndFields:
             {"source": "Hello", "target": "Hallo"},
             {"tgt": "Hallo", "src": "Hello", "id": 7},
             {"translation": {"de": "Hallo", "en": "Hello"}},
+            {"de-AT": "Hallo", "en-GB": "Hello"},
+            {"German": "Hallo", "English": "Hello"},
             ["Hello", "Hallo"],
         ],
     )
@@ -413,6 +459,8 @@ class TestContradiction:
     def test_a_table_with_heads_says_itself_which_is_which(self, tmp_path: Path) -> None:
         path = tmp_path / "news.de-en.csv"
         path.write_text('\ufeff"en";"de"\r\na;b\r\n', encoding="utf-8")
+        assert corpus.contradiction(("en", "de"), path) is None
+        path.write_text("id;de-AT;English\n1;a;b\n", encoding="utf-8")
         assert corpus.contradiction(("en", "de"), path) is None
         path.write_text("en;de sind zwei\r\na;b\r\n", encoding="utf-8")
         assert corpus.contradiction(("en", "de"), path) == ("de", "en")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from seq2seq.corpus import tables, tmx
+from seq2seq.corpus import names, tables, tmx
 from seq2seq.corpus.blocks import MALFORMED, ROWS, UNDECODABLE, Block, Fault, decode, refuse_other_than_text
 from seq2seq.corpus.errors import CorpusError
 from seq2seq.corpus.streams import COMPRESSED, Lines, Stream
@@ -105,8 +105,8 @@ def languages_from(source: str | Path, target: str | Path | None = None) -> tupl
         pairs = [re.fullmatch(r"(?:.*[_-])?([a-z]{2,3})[-_]([a-z]{2,3})", part) for part in stem]
         found = next(((pair[1], pair[2]) for pair in pairs if pair), ("", ""))
     if not all(found) or found[0].casefold() == found[1].casefold():
-        names = f"{source}" if target is None else f"{source} and {target}"
-        raise CorpusError(f"Two different languages must be given, or be the endings of the files. Received: {names}")
+        paths = f"{source}" if target is None else f"{source} and {target}"
+        raise CorpusError(f"Two different languages must be given, or be the endings of the files. Received: {paths}")
     return found
 
 
@@ -125,23 +125,24 @@ def contradiction(
         told = languages_from(source, target)
     except CorpusError:
         return None
-    bare, wanted = ([re.split("[-_]", name.casefold())[0] for name in names] for names in (told, languages))
+    bare, wanted = ([re.split("[-_]", name.casefold())[0] for name in pair] for pair in (told, languages))
     name = Path(source).name.casefold().removesuffix(_packing(source))
     if target is None and (
-        name.endswith(".tmx") or ENDINGS.get(Path(name).suffix) == "JSONL" or _heads(source) >= {*wanted}
+        name.endswith(".tmx") or ENDINGS.get(Path(name).suffix) == "JSONL" or _heads_tell(source, languages)
     ):
         bare, wanted = sorted(bare), sorted(wanted)
     return told if bare != wanted else None
 
 
-def _heads(source: str | Path) -> set[str]:
-    """What the first line of a table may name its columns; nothing where there is no such file."""
+def _heads_tell(source: str | Path, languages: tuple[str, str]) -> bool:
+    """Whether the first line of a table names its columns by these languages; not where there is no such file."""
     try:
         with Stream(source) as stream:
             first = stream.peek().partition(b"\n")[0].decode("utf-8-sig", "replace")
     except CorpusError:
-        return set()
-    return {cell.strip(' "\r').casefold() for cell in re.split(r"[\t,;]", first)}
+        return False
+    heads = [cell.strip(' "\r') for cell in re.split(r"[\t,;]", first)]
+    return all(names.find(heads, language) is not None for language in languages)
 
 
 def _aligned(source: str | Path, target: str | Path) -> Iterator[Block]:
