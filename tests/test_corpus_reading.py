@@ -220,6 +220,22 @@ class TestColumnsAndFields:
         assert read(path) == [("one\ntwo", "x"), ("three", "y")]
         assert [line for block in blocks(path) for line in block.lines] == [1, 3]
 
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            ['"lone,x', *["a,b"] * 3],
+            ['x,"lone', *["a,b"] * 20_000],
+            ['"lone,x', "a,b", '"later,y'],
+            ['x,"lone', "a,b", 'y,"later', "a,b"],
+            ['"lone,x', "a,b", 'a,"quoted, and well"', "a,b"],
+            ['"lone', *["line"] * 50, 'end",x'],
+            ['x,"lone at the end'],
+        ],
+    )
+    def test_a_quotation_mark_without_its_partner_swallows_nothing(self, tmp_path: Path, rows: list[str]) -> None:
+        path = write(tmp_path / "a.csv", lines("en,de", 'he said "no",x', *rows))
+        assert refused(path) == f"A quotation mark of a CSV file must have its partner. Received: {path}:3"
+
     def test_a_quotation_mark_in_tsv_is_text(self, tmp_path: Path) -> None:
         assert read(write(tmp_path / "a.tsv", b'"Hello\tHallo"\n')) == [('"Hello', 'Hallo"')]
 

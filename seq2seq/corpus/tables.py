@@ -6,6 +6,7 @@ It owns which column or field is the source and which the target; it knows neith
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from collections import Counter
@@ -20,6 +21,8 @@ from seq2seq.corpus.streams import Lines
 QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
 SAMPLE = 100
 """Lines that tell what the columns of a CSV file are divided by."""
+LONGEST_ROW = 50
+"""Lines that a row of a CSV file may run over: what is longer is no text of two sentences."""
 
 
 class Columns(NamedTuple):
@@ -50,24 +53,17 @@ def comma_separated(lines: Lines, languages: tuple[str, str]) -> Iterator[Block]
     """Columns of a CSV file, quoted fields and line breaks within them included; semicolons and tabs serve too.
 
     Raises:
-        CorpusError: it is not clear which columns are the two sides.
+        CorpusError: it is not clear which columns are the two sides, or a quotation mark has no partner.
     """
     feed = _Feed(lines)
     columns = None
-    reader = csv.reader(feed, delimiter=feed.delimiter())
+    found = _rows(feed, lines.stream.name)
     while True:
         starts: list[int] = []
         rows: list[list[str]] = []
         bad: list[int] = []
-        while len(rows) < ROWS:
-            start = reader.line_num + 1
-            try:
-                row = next(reader)
-            except StopIteration:
-                break
-            except csv.Error:  # such as a field of more than 128 KiB: a quotation mark without its partner
-                row = ["?"]
-            if feed.forget_undecodable():
+        for start, row in itertools.islice(found, ROWS):
+            if feed.undecodable:
                 bad.append(len(rows))
             starts.append(start)
             rows.append(row)
@@ -76,6 +72,33 @@ def comma_separated(lines: Lines, languages: tuple[str, str]) -> Iterator[Block]
         columns = columns or _columns(rows, starts, languages, lines.stream.name)
         yield _block(starts, rows, bad, columns, lines.stream.name)
         columns = columns._replace(heads=0)
+
+
+def _rows(feed: _Feed, name: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file, each with the line on which it begins."""
+    delimiter = feed.delimiter()
+    reader = csv.reader(feed, delimiter=delimiter)
+    while True:
+        start = reader.line_num + 1
+        feed.begin_row()
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:  # a field of more than 128 KiB
+            row = ["?"]
+        if (len(feed.row) > 1 or feed.ended) and not _is_row(feed.row, delimiter):
+            raise CorpusError(f"A quotation mark of a CSV file must have its partner. Received: {name}:{start}")
+        yield start, row
+
+
+def _is_row(lines: list[str], delimiter: str) -> bool:
+    """Whether these lines are one row by strict rules, and not rows that a lone quotation mark has swallowed."""
+    try:
+        row = next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return len(lines) <= LONGEST_ROW and len(row) > 1
 
 
 def jsonl(lines: Lines, languages: tuple[str, str]) -> Iterator[Block]:
@@ -173,25 +196,32 @@ def _named(fields: list[str], languages: tuple[str, str]) -> tuple[str, ...]:
 
 
 class _Feed:
-    """Decoded lines for the csv module; it remembers whether one of them was not UTF-8."""
+    """Decoded lines for the csv module; it remembers those of a row, and whether one of them was not UTF-8."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self._texts: list[str] = []
         self._bad: set[int] = set()
         self._next = 0
-        self._undecodable = False
+        self.begin_row()
 
     def __iter__(self) -> _Feed:
         return self
 
     def __next__(self) -> str:
         if self._next == len(self._texts) and not self._refill():
+            self.ended = True
             raise StopIteration
-        if self._next in self._bad:
-            self._undecodable = True
+        self.undecodable = self.undecodable or self._next in self._bad
+        self.row.append(self._texts[self._next] + "\n")
         self._next += 1
-        return self._texts[self._next - 1] + "\n"
+        return self.row[-1]
+
+    def begin_row(self) -> None:
+        """Forgets the row before."""
+        self.row: list[str] = []
+        self.undecodable: bool = False
+        self.ended: bool = False
 
     def _refill(self) -> bool:
         count = min(self._lines.fill(ROWS), ROWS)
@@ -211,8 +241,3 @@ class _Feed:
             return (count, -times) if times else (0, 0)
 
         return max(",;\t", key=alike)
-
-    def forget_undecodable(self) -> bool:
-        """Whether a line since the last call was not UTF-8."""
-        found, self._undecodable = self._undecodable, False
-        return found
