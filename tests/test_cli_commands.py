@@ -245,6 +245,13 @@ class TestPrepare:
         assert code == 3
         assert f"text needs a second file, with its translations. Received: {tmp_path / 'c.en'}:1" in err
 
+    @pytest.mark.parametrize("more", [(), ("--source-lang", "en", "--target-lang", "de")], ids=["bare", "languages"])
+    def test_a_table_beside_a_second_file_is_bad_data(self, run, text, tmp_path, more):
+        table = text("c.en-fi.tsv", "a\tb")
+        code, _, err = run("prepare", table, text("c.de", "a"), "--output", tmp_path / "o", *more)
+        assert code == 3
+        assert f"A table of pairs must be given alone, without a second file. Received: {table}" in err
+
     def test_a_folder_is_bad_data(self, run, text, tmp_path):
         code, _, err = run("prepare", tmp_path, text("c.de", "a"), "--output", tmp_path / "o")
         assert code == 3
@@ -357,6 +364,12 @@ class TestEvaluate:
             code, _, err = run("evaluate", "model", *given)
             assert code == 3
             assert "must hold at least one sentence" in err
+
+    def test_a_table_is_bad_data(self, run, text):
+        source, table = text("s", "a"), text("r.tsv", "a\tb")
+        code, _, err = run("evaluate", "model", "--source", source, "--reference", table)
+        assert code == 3
+        assert f"in a file for each language; seq2seq prepare makes such files of a table. Received: {table}" in err
 
     def test_undecodable_references_are_bad_data(self, run, text, tmp_path):
         (tmp_path / "r").write_bytes(b"a\n\xff\n")

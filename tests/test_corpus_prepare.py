@@ -395,6 +395,14 @@ class TestRefused:
         target.write_bytes(target.read_bytes() + b"one more\n")
         assert self.refused(tmp_path, source, target).endswith(f"Received: {source} with 30 and {target} with 31")
 
+    def test_a_table_in_the_place_of_lines(self, tmp_path: Path) -> None:
+        pair = files(tmp_path, sentences(40))
+        table = tmp_path / "held.en-de.tsv"
+        table.write_text("a\tb\n", encoding="utf-8")
+        must = f"A table of pairs must be given alone, without a second file. Received: {table}"
+        assert self.refused(tmp_path, table, pair[1]) == must
+        assert self.refused(tmp_path, *pair, holdout=Holdout(test_files=(table, pair[1]))) == must
+
     def test_missing_directory_and_binary(self, tmp_path: Path) -> None:
         _, target = files(tmp_path, sentences(30))
         assert "no.en (it does not exist)" in self.refused(tmp_path, tmp_path / "no.en", target)

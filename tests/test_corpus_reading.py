@@ -388,6 +388,14 @@ class TestRefused:
             f"Received: {path}:1"
         )
 
+    @pytest.mark.parametrize("name", ["a.en-de.tsv", "a.CSV.gz", "a.ndjson", "a.tmx.zst"])
+    def test_a_table_beside_a_second_file(self, tmp_path: Path, name: str) -> None:
+        table, text = write(tmp_path / name, tsv(PAIRS)), write(tmp_path / "a.de", b"x\n" * len(PAIRS))
+        must = f"A table of pairs must be given alone, without a second file. Received: {table}"
+        assert refused(table, text) == refused(text, table) == must
+        with pytest.raises(CorpusError, match="A table of pairs must be given alone"):
+            corpus.languages_from(table, text)
+
     def test_standard_input_twice(self) -> None:
         assert refused("-", "-") == "Two aligned files must be two files. Received: - and -"
 

@@ -106,8 +106,23 @@ def read(path: Path) -> list[str]:
     return texts
 
 
+def refuse_tables(*paths: Path | None) -> None:
+    """Makes sure that files hold sentences and not pairs, which would be read as one sentence each.
+
+    Raises:
+        DataError: the ending of one says otherwise.
+    """
+    from seq2seq import corpus
+
+    for path in paths:
+        if path is not None and corpus.is_table(path):
+            must = "Text must have a sentence on each line, in a file for each language"
+            raise DataError(f"{must}; seq2seq prepare makes such files of a table. Received: {path}")
+
+
 def read_pairs(source: Path, target: Path, noun: str) -> tuple[list[str], list[str]]:
     """All lines of two files that belong together line by line; the noun names the second."""
+    refuse_tables(source, target)
     sources, targets = read(source), read(target)
     if len(sources) != len(targets):
         raise DataError(

@@ -21,7 +21,7 @@ from seq2seq.corpus.errors import CorpusError
 from seq2seq.corpus.intake import Intake, take_in
 from seq2seq.corpus.links import linked
 from seq2seq.corpus.output import Output
-from seq2seq.corpus.reading import blocks, languages_from
+from seq2seq.corpus.reading import blocks, languages_from, refuse_table_beside
 from seq2seq.corpus.report import Finding, Report
 from seq2seq.corpus.split import Files, Holdout, groups, hold_out
 from seq2seq.corpus.store import Part, Store
@@ -119,6 +119,8 @@ def prepare(
     named = [path for pair in mixture.corpora for path in pair if path is not None]
     inputs = [*named, *mixture.alignments, *(path for pair in files.values() for path in pair or ())]
     refuse_missing(inputs)
+    for both in (*mixture.corpora, *filter(None, files.values())):
+        refuse_table_beside(*both)
     languages = _languages(*mixture.corpora[0], source_language, target_language)
     names: dict[str, tuple[str, ...]] = {
         split: (f"{split}.{languages[0]}", f"{split}.{languages[1]}") for split in SPLITS

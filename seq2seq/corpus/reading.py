@@ -54,6 +54,7 @@ def blocks(
 ) -> Iterator[Block]:
     """The pairs of a corpus, some thousand at a time, with the rows that hold no pair named."""
     if target is not None:
+        refuse_table_beside(source, target)
         if str(source) == str(target) == "-":
             raise CorpusError("Two aligned files must be two files. Received: - and -")
         yield from _aligned(source, target)
@@ -72,6 +73,23 @@ def blocks(
                 raise CorpusError(f"{EXPECTED[kind]}. Received: {place}")
             first = False
             yield block
+
+
+def is_table(path: str | Path) -> bool:
+    """Whether the ending of a file says that it holds both sides."""
+    suffix = Path(Path(path).name.casefold().removesuffix(_packing(path))).suffix
+    return suffix in ENDINGS or suffix == ".tmx"
+
+
+def refuse_table_beside(source: str | Path, target: str | Path | None) -> None:
+    """Makes sure that neither of two files holds both sides: as lines of text it would hold the translations too.
+
+    Raises:
+        CorpusError: one does.
+    """
+    for path in (source, target):
+        if target is not None and is_table(path or ""):
+            raise CorpusError(f"A table of pairs must be given alone, without a second file. Received: {path}")
 
 
 def check_pairs(source: str | Path) -> None:
@@ -95,6 +113,7 @@ def languages_from(source: str | Path, target: str | Path | None = None) -> tupl
     Raises:
         CorpusError: they do not tell two different languages.
     """
+    refuse_table_beside(source, target)
     if target is not None:
         found = (_ending(source), _ending(target))
     elif Path(source).name.removesuffix(_packing(source)).casefold().endswith(".tmx"):

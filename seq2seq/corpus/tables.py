@@ -203,7 +203,9 @@ class _Feed:
         self._texts: list[str] = []
         self._bad: set[int] = set()
         self._next = 0
-        self.begin_row()
+        self.row: list[str] = []
+        self.undecodable = False
+        self.ended = False
 
     def __iter__(self) -> _Feed:
         return self
@@ -219,9 +221,7 @@ class _Feed:
 
     def begin_row(self) -> None:
         """Forgets the row before."""
-        self.row: list[str] = []
-        self.undecodable: bool = False
-        self.ended: bool = False
+        self.row, self.undecodable, self.ended = [], False, False
 
     def _refill(self) -> bool:
         count = min(self._lines.fill(ROWS), ROWS)
