@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import struct
 import sys
 from dataclasses import dataclass, field
@@ -376,6 +379,21 @@ class TestEvaluate:
         code, _, err = run("evaluate", "model", "--source", text("s", "a", "b"), "--reference", tmp_path / "r")
         assert code == 3
         assert f"{tmp_path / 'r'}, line 2" in err
+
+    @pytest.mark.parametrize(
+        ("pack", "what"),
+        [
+            (gzip.compress, "packed; gunzip unpacks it"),
+            (bz2.compress, "packed; bunzip2 unpacks it"),
+            (lzma.compress, "packed; unxz unpacks it"),
+            (lambda data: data.decode().encode("utf-16"), "UTF-16 or UTF-32; iconv -f UTF-16 -t UTF-8 converts it"),
+        ],
+    )
+    def test_what_is_packed_or_utf_16_is_called_so(self, run, text, tmp_path, pack, what):
+        (tmp_path / "r").write_bytes(pack(b"das Haus\n"))
+        code, _, err = run("evaluate", "model", "--source", text("s", "a"), "--reference", tmp_path / "r")
+        assert code == 3
+        assert f"Input must be text in UTF-8. Received: {tmp_path / 'r'} ({what})" in err
 
     def test_without_sacrebleu_nothing_is_translated_first(self, run, text, monkeypatch):
         monkeypatch.setitem(sys.modules, "sacrebleu", None)

@@ -56,12 +56,17 @@ class Lines:
             try:
                 text = raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                self._error = DataError(
-                    f"Input must be UTF-8. Received: {self.name}, line {self.count}, "
-                    f"byte 0x{raw[error.start]:02x} at position {error.start + 1} of the line"
-                )
+                self._error = self._undecodable(raw, error.start)
                 return
             yield text
+
+    def _undecodable(self, raw: bytes, place: int) -> DataError:
+        from seq2seq import corpus
+
+        if self.count == 1 and (what := corpus.foreign(raw, self.name)):
+            return DataError(f"Input must be text in UTF-8. Received: {self.name} ({what})")
+        byte = f"byte 0x{raw[place]:02x} at position {place + 1} of the line"
+        return DataError(f"Input must be UTF-8. Received: {self.name}, line {self.count}, {byte}")
 
     def check(self) -> None:
         """Raises what ended the iteration early, if anything did."""
