@@ -381,6 +381,33 @@ class TestRefused:
         assert refused(path).startswith(must)
         assert refused(path).endswith(f"Received: {path}:1")
 
+    @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.txt"])
+    @pytest.mark.parametrize("indent", [None, 1])
+    def test_a_json_array(self, tmp_path: Path, name: str, indent: int | None) -> None:
+        path = write(tmp_path / name, json.dumps([{"en": "a", "de": "b"}] * 3, indent=indent).encode())
+        assert f"; jq -c '.[]' makes such lines of an array. Received: {path}:1" in refused(path)
+
+    @pytest.mark.parametrize(
+        ("name", "data", "what"),
+        [
+            ("a.xlsx", b"PK\x03\x04\x14\x00[Content_Types].xml", "a spreadsheet; saved as CSV it can be read"),
+            ("a.ods", b"PK\x03\x04\x14\x00mimetype", "a spreadsheet; saved as CSV it can be read"),
+            ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", "a spreadsheet; saved as CSV it can be read"),
+            ("a.zip", b"PK\x03\x04\x14\x00a.tsv", "an archive; unpack it first"),
+            ("a.csv", b"PK\x03\x04\x14\x00a.tsv", "an archive; unpack it first"),
+            ("a.tgz", gzip.compress(b"a.en".ljust(257, b"\x00") + b"ustar"), "an archive; unpack it first"),
+            ("a.en", gzip.compress(gzip.compress(b"a\tb\n")), "packed; gunzip unpacks it"),
+        ],
+    )
+    def test_what_is_no_text(self, tmp_path: Path, name: str, data: bytes, what: str) -> None:
+        path = write(tmp_path / name, data)
+        assert refused(path) == refused(path, path) or path.suffix == ".csv"
+        assert refused(path) == f"A corpus must be text in UTF-8. Received: {path}:1 ({what})"
+
+    def test_xliff(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.xlf", b'<?xml version="1.0"?>\n<xliff version="1.2"></xliff>')
+        assert refused(path) == f"XLIFF must be exported as TMX to be a corpus. Received: {path}:1"
+
     def test_one_file_without_pairs(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.txt", b"one\ntwo\n")
         assert refused(path) == (
@@ -448,6 +475,7 @@ class TestLanguagesFrom:
             (("a.en", "a.de"), ("en", "de")),
             (("x/a.tok.en.gz", "y/b.de.txt.zst"), ("en", "de")),
             (("a.pt-BR", "a.zh_Hans"), ("pt-BR", "zh_Hans")),
+            (("a.en.zip", "a.de.zip"), ("en", "de")),
             (("news.en-de.tsv",), ("en", "de")),
             (("tatoeba_en-de.csv.gz",), ("en", "de")),
         ],

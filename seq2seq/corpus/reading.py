@@ -24,7 +24,8 @@ EXPECTED = {
     "JSONL": "A line of a JSONL file must be an object with two languages as fields, or source and target",
 }
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}")
-OTHER_ENDINGS = {"txt", "tok", "bpe", "raw", "tmx", "xml", "doc", "dat", "log", "src", "tgt", *(e[1:] for e in ENDINGS)}
+OTHER_ENDINGS = {"txt", "tok", "bpe", "raw", "tmx", "xml", "doc", "dat", "log", "src", "tgt", "zip", "tar", "tgz"}
+OTHER_ENDINGS |= {ending[1:] for ending in ENDINGS}
 
 
 def read(
@@ -64,13 +65,15 @@ def blocks(
         if kind == "TMX":
             yield from tmx.read(stream, languages)
             return
-        refuse_other_than_text(stream.peek(), stream.name)
+        must = EXPECTED[kind]
+        if kind == "JSONL" and stream.peek().lstrip().startswith(b"["):
+            must += "; jq -c '.[]' makes such lines of an array"
         first = True
         for block in READERS[kind](Lines(stream), languages):
             malformed = [fault for fault in block.faults if fault.reason == MALFORMED]
             if first and len(malformed) * 4 > len(block.sources):
                 place = f"{stream.name}:{block.lines[malformed[0].row]}"
-                raise CorpusError(f"{EXPECTED[kind]}. Received: {place}")
+                raise CorpusError(f"{must}. Received: {place}")
             first = False
             yield block
 
@@ -199,6 +202,9 @@ def _format(stream: Stream, path: str | Path) -> str:
     head = stream.peek().removeprefix(b"\xef\xbb\xbf").lstrip()
     if name.endswith(".tmx") or (head.startswith(b"<") and b"<tmx" in head[:4096]):
         return "TMX"
+    refuse_other_than_text(stream.peek(), stream.name)
+    if head.startswith(b"<") and b"<xliff" in head[:4096]:
+        raise CorpusError(f"XLIFF must be exported as TMX to be a corpus. Received: {stream.name}:1")
     ending = ENDINGS.get(Path(name).suffix)
     if ending:
         return ending
