@@ -239,6 +239,19 @@ class TestColumnsAndFields:
     def test_a_quotation_mark_in_tsv_is_text(self, tmp_path: Path) -> None:
         assert read(write(tmp_path / "a.tsv", b'"Hello\tHallo"\n')) == [('"Hello', 'Hallo"')]
 
+    def test_cells_of_tsv_that_a_spreadsheet_has_quoted_are_bare(self, tmp_path: Path) -> None:
+        rows = ['"He said ""no""."\t"Er sagte ""nein""."', "a\tb", '"Well, yes"\tJa', '"Yes." "No."\t""x"', '""\t""""']
+        expected = [('He said "no".', 'Er sagte "nein".'), ("a", "b"), ("Well, yes", "Ja")]
+        expected += [('"Yes." "No."', '""x"'), ("", '"')]
+        assert read(write(tmp_path / "a.tsv", lines(*rows))) == expected
+        assert read(write(tmp_path / "a.tsv", lines(*rows, end="\r\n"))) == expected
+        rows = ['"en"\t"de"', '"One"\t"Eins"', '"Two"\t"Zwei"']
+        assert read(write(tmp_path / "a.tsv", lines(*rows))) == [("One", "Eins"), ("Two", "Zwei")]
+
+    def test_speech_in_tsv_keeps_its_quotation_marks(self, tmp_path: Path) -> None:
+        pairs = [("He goes.", "Er geht."), ('"Stop!"', '"Halt!"'), ("She goes.", "Sie geht.")]
+        assert read(write(tmp_path / "a.tsv", tsv(pairs))) == pairs
+
     @pytest.mark.parametrize(
         "record",
         [

@@ -19,6 +19,7 @@ from seq2seq.corpus.names import misunderstood, sides
 from seq2seq.corpus.streams import Lines
 
 QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
+CELL = re.compile(r'"(?:[^"]|"")*"')
 SAMPLE = 100
 """Lines that tell what the columns of a CSV file are divided by."""
 LONGEST_ROW = 50
@@ -34,16 +35,21 @@ class Columns(NamedTuple):
 
 
 def tsv(lines: Lines, languages: tuple[str, str]) -> Iterator[Block]:
-    """Columns with a tab between, no quotation marks; a first line of column names is obeyed and left out.
+    """Columns with a tab between; a first line of column names is obeyed and left out.
+
+    Quotation marks are text, unless a spreadsheet has put them round its cells.
 
     Raises:
         CorpusError: it is not clear which columns are the two sides.
     """
-    columns = None
+    columns = spreadsheet = None
     while count := min(lines.fill(ROWS), ROWS):
         starts = range(lines.taken + 1, lines.taken + count + 1)
         texts, bad = decode(lines.take(count))
-        rows = [text.split("\t") for text in texts]
+        rows = [text.removesuffix("\r").split("\t") for text in texts]
+        spreadsheet = _is_spreadsheet(rows) if spreadsheet is None else spreadsheet
+        if spreadsheet:
+            rows = [[_bare(cell) for cell in row] for row in rows]
         columns = columns or _columns(rows, starts, languages, lines.stream.name)
         yield _block(starts, rows, bad, columns, lines.stream.name)
         columns = columns._replace(heads=0)
@@ -138,6 +144,18 @@ def _columns(rows: list[list[str]], starts: Sequence[int], languages: tuple[str,
         must = f"The first line of a table must name both columns, or be a pair; write {wanted} there"
         raise CorpusError(f"{must}. Received: {name}:{starts[first]} ({names[0]} and {names[1]})")
     return Columns(0, 1)
+
+
+def _is_spreadsheet(rows: list[list[str]]) -> bool:
+    """Whether cells are quoted whole: one that doubles the quotation marks in it is proof, and so are most cells."""
+    cells = [cell for row in rows for cell in row if cell]
+    quoted = [cell for cell in cells if CELL.fullmatch(cell)]
+    return any('""' in cell[1:-1] for cell in quoted) or len(quoted) * 2 > len(cells)
+
+
+def _bare(cell: str) -> str:
+    """A cell without the quotation marks that stand round it."""
+    return cell[1:-1].replace('""', '"') if CELL.fullmatch(cell) else cell
 
 
 def _width(row: list[str]) -> int:
