@@ -348,6 +348,14 @@ class TestRefused:
         assert "UTF-16" in refused(path)
         assert f"{path}:1 " in refused(path)
 
+    @pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl", "a.en"])
+    def test_lines_that_end_with_carriage_returns_alone(self, tmp_path: Path, name: str) -> None:
+        path = write(tmp_path / name, b"en\tde\rHello\tHallo\r")
+        assert refused(*[path] * (1 + (name == "a.en"))) == (
+            "A line must end with a line feed; tr '\\r' '\\n' makes such ends of the older ones. "
+            f"Received: {path}:1 (carriage returns alone)"
+        )
+
     def test_binary_bytes(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.en", bytes(range(1, 256)) * 50)
         assert "a binary file" in refused(path, path)
