@@ -395,6 +395,15 @@ class TestRefused:
         target.write_bytes(target.read_bytes() + b"one more\n")
         assert self.refused(tmp_path, source, target).endswith(f"Received: {source} with 30 and {target} with 31")
 
+    def test_different_lengths_and_where_they_begin_to_differ(self, tmp_path: Path) -> None:
+        pairs = sentences(3000)
+        source, target = files(tmp_path, pairs)
+        source.write_text("".join(f"{text}\n" for text, _ in pairs[2:]), encoding="utf-8")
+        assert self.refused(tmp_path, source, target) == (
+            f"Two aligned files must have equally many lines. Received: {source} with 2,998 and {target} with 3,000 "
+            "(in lines 1 to 2,998 the target stands 2 lines too late)"
+        )
+
     def test_a_table_in_the_place_of_lines(self, tmp_path: Path) -> None:
         pair = files(tmp_path, sentences(40))
         table = tmp_path / "held.en-de.tsv"

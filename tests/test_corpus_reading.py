@@ -136,6 +136,12 @@ class TestLines:
     def test_the_last_one_needs_no_end(self, tmp_path: Path) -> None:
         assert read(write(tmp_path / "c.en", b"a\nb"), write(tmp_path / "c.de", b"x\ny\n")) == [("a", "x"), ("b", "y")]
 
+    def test_blank_ones_at_the_end_of_one_file_do_no_harm(self, tmp_path: Path) -> None:
+        one, two = write(tmp_path / "c.en", b"a\n\nb\n" + b" \r\n" * 9_000), write(tmp_path / "c.de", b"x\n\ny\n")
+        assert read(one, two) == [("a", "x"), ("", ""), ("b", "y")]
+        assert read(two, one) == [("x", "a"), ("", ""), ("y", "b")]
+        assert "with 9,004 and" in refused(write(one, one.read_bytes() + b"c\n"), two)
+
     def test_a_byte_order_mark_is_no_text(self, tmp_path: Path) -> None:
         for form in (tsv, comma, jsonl):
             path = write(tmp_path / f"c.{form.__name__.replace('comma', 'csv')}", b"\xef\xbb\xbf" + form(PAIRS))

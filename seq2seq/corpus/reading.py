@@ -11,7 +11,7 @@ from pathlib import Path
 
 from seq2seq.corpus import names, tables, tmx
 from seq2seq.corpus.blocks import MALFORMED, ROWS, UNDECODABLE, Block, Fault, decode, refuse_other_than_text
-from seq2seq.corpus.errors import CorpusError
+from seq2seq.corpus.errors import CorpusError, LengthsError
 from seq2seq.corpus.streams import COMPRESSED, Lines, Stream
 
 Reader = Callable[[Lines, tuple[str, str]], Iterator[Block]]
@@ -181,19 +181,20 @@ def _aligned(source: str | Path, target: str | Path) -> Iterator[Block]:
             for fault in faults:
                 sources[fault.row] = targets[fault.row] = ""
             yield Block(range(first, first + count), sources, targets, faults)
-        counts = [_count(lines) for lines in (left, right)]
-        if counts[0] != counts[1]:
-            raise CorpusError(
+        text = [_has_text(lines) for lines in (left, right)]
+        if any(text):
+            raise LengthsError(
                 "Two aligned files must have equally many lines. "
-                f"Received: {one.name} with {counts[0]:,} and {two.name} with {counts[1]:,}"
+                f"Received: {one.name} with {left.taken:,} and {two.name} with {right.taken:,}"
             )
 
 
-def _count(lines: Lines) -> int:
-    """All lines of the file, the rest read and forgotten."""
+def _has_text(lines: Lines) -> bool:
+    """Whether more than blank lines is left of the file, which is read and forgotten."""
+    found = False
     while lines.fill(1):
-        lines.take(ROWS)
-    return lines.taken
+        found = any(map(bytes.strip, lines.take(ROWS))) or found
+    return found
 
 
 def _format(stream: Stream, path: str | Path) -> str:
