@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import struct
 import sys
 from dataclasses import dataclass, field
@@ -245,6 +248,13 @@ class TestPrepare:
         assert code == 3
         assert f"text needs a second file, with its translations. Received: {tmp_path / 'c.en'}:1" in err
 
+    @pytest.mark.parametrize("more", [(), ("--source-lang", "en", "--target-lang", "de")], ids=["bare", "languages"])
+    def test_a_table_beside_a_second_file_is_bad_data(self, run, text, tmp_path, more):
+        table = text("c.en-fi.tsv", "a\tb")
+        code, _, err = run("prepare", table, text("c.de", "a"), "--output", tmp_path / "o", *more)
+        assert code == 3
+        assert f"A table of pairs must be given alone, without a second file. Received: {table}" in err
+
     def test_a_folder_is_bad_data(self, run, text, tmp_path):
         code, _, err = run("prepare", tmp_path, text("c.de", "a"), "--output", tmp_path / "o")
         assert code == 3
@@ -358,11 +368,32 @@ class TestEvaluate:
             assert code == 3
             assert "must hold at least one sentence" in err
 
+    def test_a_table_is_bad_data(self, run, text):
+        source, table = text("s", "a"), text("r.tsv", "a\tb")
+        code, _, err = run("evaluate", "model", "--source", source, "--reference", table)
+        assert code == 3
+        assert f"in a file for each language; seq2seq prepare makes such files of a table. Received: {table}" in err
+
     def test_undecodable_references_are_bad_data(self, run, text, tmp_path):
         (tmp_path / "r").write_bytes(b"a\n\xff\n")
         code, _, err = run("evaluate", "model", "--source", text("s", "a", "b"), "--reference", tmp_path / "r")
         assert code == 3
         assert f"{tmp_path / 'r'}, line 2" in err
+
+    @pytest.mark.parametrize(
+        ("pack", "what"),
+        [
+            (gzip.compress, "packed; gunzip unpacks it"),
+            (bz2.compress, "packed; bunzip2 unpacks it"),
+            (lzma.compress, "packed; unxz unpacks it"),
+            (lambda data: data.decode().encode("utf-16"), "UTF-16 or UTF-32; iconv -f UTF-16 -t UTF-8 converts it"),
+        ],
+    )
+    def test_what_is_packed_or_utf_16_is_called_so(self, run, text, tmp_path, pack, what):
+        (tmp_path / "r").write_bytes(pack(b"das Haus\n"))
+        code, _, err = run("evaluate", "model", "--source", text("s", "a"), "--reference", tmp_path / "r")
+        assert code == 3
+        assert f"Input must be text in UTF-8. Received: {tmp_path / 'r'} ({what})" in err
 
     def test_without_sacrebleu_nothing_is_translated_first(self, run, text, monkeypatch):
         monkeypatch.setitem(sys.modules, "sacrebleu", None)

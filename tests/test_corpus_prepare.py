@@ -145,6 +145,20 @@ class TestWhatComesOut:
         assert sorted(everything(made)) == sorted(sentences(60, 2))
         assert not (tmp_path / "out/test.en").exists()
 
+    def test_files_of_the_first_are_gone_if_the_second_has_other_languages(self, tmp_path: Path) -> None:
+        pair = files(tmp_path, sentences(100))
+        prepare(*pair, output=tmp_path / "out")
+        (tmp_path / "out/notes.de").touch()
+        prepare(*pair, output=tmp_path / "out", source_language="en", target_language="ja", holdout=Holdout(test=0))
+        left = {path.name for path in (tmp_path / "out").iterdir()}
+        assert left == {"train.en", "train.ja", "valid.en", "valid.ja", "report.json", "notes.de"}
+
+    @pytest.mark.parametrize("told", ["[]", '{"languages": 7}', '{"languages": ["../x", 7]}', "[" * 100_000, "\xff"])
+    def test_a_report_of_something_else_tells_no_languages(self, tmp_path: Path, told: str) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out/report.json").write_bytes(told.encode("latin-1"))
+        assert prepare(*files(tmp_path, sentences(40)), output=tmp_path / "out").report.read == 40
+
     def test_progress_is_told(self, tmp_path: Path) -> None:
         told: list[int] = []
         prepare(*files(tmp_path, sentences(5000)), output=tmp_path / "out", progress=told.append)
@@ -395,6 +409,23 @@ class TestRefused:
         target.write_bytes(target.read_bytes() + b"one more\n")
         assert self.refused(tmp_path, source, target).endswith(f"Received: {source} with 30 and {target} with 31")
 
+    def test_different_lengths_and_where_they_begin_to_differ(self, tmp_path: Path) -> None:
+        pairs = sentences(3000)
+        source, target = files(tmp_path, pairs)
+        source.write_text("".join(f"{text}\n" for text, _ in pairs[2:]), encoding="utf-8")
+        assert self.refused(tmp_path, source, target) == (
+            f"Two aligned files must have equally many lines. Received: {source} with 2,998 and {target} with 3,000 "
+            "(in lines 1 to 2,998 the target stands 2 lines too late)"
+        )
+
+    def test_a_table_in_the_place_of_lines(self, tmp_path: Path) -> None:
+        pair = files(tmp_path, sentences(40))
+        table = tmp_path / "held.en-de.tsv"
+        table.write_text("a\tb\n", encoding="utf-8")
+        must = f"A table of pairs must be given alone, without a second file. Received: {table}"
+        assert self.refused(tmp_path, table, pair[1]) == must
+        assert self.refused(tmp_path, *pair, holdout=Holdout(test_files=(table, pair[1]))) == must
+
     def test_missing_directory_and_binary(self, tmp_path: Path) -> None:
         _, target = files(tmp_path, sentences(30))
         assert "no.en (it does not exist)" in self.refused(tmp_path, tmp_path / "no.en", target)
@@ -453,6 +484,11 @@ class TestRefused:
         message = self.refused(tmp_path, source, target, output=tmp_path)
         assert message == f"The output folder must not be where the corpus lies. Received: {source}"
         assert lines(source)
+
+    def test_an_output_whose_older_files_are_the_corpus(self, tmp_path: Path) -> None:
+        made = prepare(*files(tmp_path, sentences(100)), output=tmp_path / "out")
+        message = self.refused(tmp_path, *made.train, source_language="fi", target_language="ja")
+        assert message == f"The output folder must not be where the corpus lies. Received: {made.train[0]}"
 
     @pytest.mark.parametrize(
         ("make", "message"),

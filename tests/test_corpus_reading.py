@@ -136,6 +136,12 @@ class TestLines:
     def test_the_last_one_needs_no_end(self, tmp_path: Path) -> None:
         assert read(write(tmp_path / "c.en", b"a\nb"), write(tmp_path / "c.de", b"x\ny\n")) == [("a", "x"), ("b", "y")]
 
+    def test_blank_ones_at_the_end_of_one_file_do_no_harm(self, tmp_path: Path) -> None:
+        one, two = write(tmp_path / "c.en", b"a\n\nb\n" + b" \r\n" * 9_000), write(tmp_path / "c.de", b"x\n\ny\n")
+        assert read(one, two) == [("a", "x"), ("", ""), ("b", "y")]
+        assert read(two, one) == [("x", "a"), ("", ""), ("y", "b")]
+        assert "with 9,004 and" in refused(write(one, one.read_bytes() + b"c\n"), two)
+
     def test_a_byte_order_mark_is_no_text(self, tmp_path: Path) -> None:
         for form in (tsv, comma, jsonl):
             path = write(tmp_path / f"c.{form.__name__.replace('comma', 'csv')}", b"\xef\xbb\xbf" + form(PAIRS))
@@ -151,8 +157,52 @@ class TestColumnsAndFields:
         assert read(write(tmp_path / "a.tsv", b"id\tde\ten\n1\tHallo\tHello\n")) == [("Hello", "Hallo")]
         assert read(write(tmp_path / "a.csv", b"Target,Source\nHallo,Hello\n")) == [("Hello", "Hallo")]
 
-    def test_further_columns_are_left_out(self, tmp_path: Path) -> None:
-        assert read(write(tmp_path / "a.tsv", b"Hello\tHallo\tCC-BY\n")) == [("Hello", "Hallo")]
+    @pytest.mark.parametrize("heads", ["de,en", "de-AT,en_GB", "DE,EN", "German,English", "Tgt,Src"])
+    def test_languages_may_have_regions_and_english_names(self, tmp_path: Path, heads: str) -> None:
+        assert read(write(tmp_path / "a.csv", f"{heads}\nHallo,Hello\n".encode())) == [("Hello", "Hallo")]
+        row = "7\tHallo\tCC-BY\tHello\n"
+        heads = "id\t{}\tlicence\t{}\n".format(*heads.split(","))
+        assert read(write(tmp_path / "a.tsv", (heads + row).encode())) == [("Hello", "Hallo")]
+
+    def test_the_very_name_comes_before_others_of_the_language(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", b"en-US\ten\tde\nColor\tColour\tFarbe\n")
+        assert read(path) == [("Colour", "Farbe")]
+        path = write(tmp_path / "a.tsv", b"id\tEnglish\tIndonesian\n7\tHello\tHalo\n")
+        assert list(corpus.read(path, source_language="en", target_language="id")) == [("Hello", "Halo")]
+
+    @pytest.mark.parametrize(
+        ("row", "columns"),
+        [
+            ("7\tHello\tHallo", 3),
+            ("7\tHello\t8\tHallo", 4),
+            ("Hello\tHallo\tCC-BY\t", 3),
+            ("id\ten\tid\ten\tde\tde", 6),
+        ],
+    )
+    def test_more_than_two_columns_must_be_named(self, tmp_path: Path, row: str, columns: int) -> None:
+        for path in (
+            write(tmp_path / "a.tsv", f"{row}\n".encode() * 3),
+            write(tmp_path / "a.csv", f"\n{row}\n".encode() * 3),
+        ):
+            assert refused(path) == (
+                "A table of more than two columns must name two of them en and de in its first line; add that line. "
+                f"Received: {path}:{1 + (path.suffix == '.csv')} ({columns} columns)"
+            )
+
+    def test_a_further_cell_now_and_then_is_no_column(self, tmp_path: Path) -> None:
+        assert read(write(tmp_path / "a.tsv", b"One\tEins\t \nTwo\tZwei\t\nThree\tDrei\tx\n"))[2] == ("Three", "Drei")
+
+    @pytest.mark.parametrize("heads", ["de,Englisch", "text,EN-us", "Finnish,Swedish", "German,Finnish", "fr,de"])
+    def test_names_of_other_languages_are_refused(self, tmp_path: Path, heads: str) -> None:
+        path = write(tmp_path / "a.csv", f"{heads}\nHallo,Hello\n".encode())
+        assert refused(path) == (
+            "The first line of a table must name both columns, or be a pair; write en and de there. "
+            f"Received: {path}:1 ({heads.replace(',', ' and ')})"
+        )
+
+    def test_a_word_that_is_written_like_a_code_is_text(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", "Hi\tनमस्ते\n".encode())
+        assert list(corpus.read(path, source_language="en", target_language="hi")) == [("Hi", "नमस्ते")]
 
     def test_csv_is_separated_by_what_its_lines_have_in_common(self, tmp_path: Path) -> None:
         assert read(write(tmp_path / "a.csv", b'"Hello, world";"Hallo Welt"\n')) == [("Hello, world", "Hallo Welt")]
@@ -176,8 +226,37 @@ class TestColumnsAndFields:
         assert read(path) == [("one\ntwo", "x"), ("three", "y")]
         assert [line for block in blocks(path) for line in block.lines] == [1, 3]
 
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            ['"lone,x', *["a,b"] * 3],
+            ['x,"lone', *["a,b"] * 20_000],
+            ['"lone,x', "a,b", '"later,y'],
+            ['x,"lone', "a,b", 'y,"later', "a,b"],
+            ['"lone,x', "a,b", 'a,"quoted, and well"', "a,b"],
+            ['"lone', *["line"] * 50, 'end",x'],
+            ['x,"lone at the end'],
+        ],
+    )
+    def test_a_quotation_mark_without_its_partner_swallows_nothing(self, tmp_path: Path, rows: list[str]) -> None:
+        path = write(tmp_path / "a.csv", lines("en,de", 'he said "no",x', *rows))
+        assert refused(path) == f"A quotation mark of a CSV file must have its partner. Received: {path}:3"
+
     def test_a_quotation_mark_in_tsv_is_text(self, tmp_path: Path) -> None:
         assert read(write(tmp_path / "a.tsv", b'"Hello\tHallo"\n')) == [('"Hello', 'Hallo"')]
+
+    def test_cells_of_tsv_that_a_spreadsheet_has_quoted_are_bare(self, tmp_path: Path) -> None:
+        rows = ['"He said ""no""."\t"Er sagte ""nein""."', "a\tb", '"Well, yes"\tJa', '"Yes." "No."\t""x"', '""\t""""']
+        expected = [('He said "no".', 'Er sagte "nein".'), ("a", "b"), ("Well, yes", "Ja")]
+        expected += [('"Yes." "No."', '""x"'), ("", '"')]
+        assert read(write(tmp_path / "a.tsv", lines(*rows))) == expected
+        assert read(write(tmp_path / "a.tsv", lines(*rows, end="\r\n"))) == expected
+        rows = ['"en"\t"de"', '"One"\t"Eins"', '"Two"\t"Zwei"']
+        assert read(write(tmp_path / "a.tsv", lines(*rows))) == [("One", "Eins"), ("Two", "Zwei")]
+
+    def test_speech_in_tsv_keeps_its_quotation_marks(self, tmp_path: Path) -> None:
+        pairs = [("He goes.", "Er geht."), ('"Stop!"', '"Halt!"'), ("She goes.", "Sie geht.")]
+        assert read(write(tmp_path / "a.tsv", tsv(pairs))) == pairs
 
     @pytest.mark.parametrize(
         "record",
@@ -186,6 +265,8 @@ class TestColumnsAndFields:
             {"source": "Hello", "target": "Hallo"},
             {"tgt": "Hallo", "src": "Hello", "id": 7},
             {"translation": {"de": "Hallo", "en": "Hello"}},
+            {"de-AT": "Hallo", "en-GB": "Hello"},
+            {"German": "Hallo", "English": "Hello"},
             ["Hello", "Hallo"],
         ],
     )
@@ -273,6 +354,14 @@ class TestRefused:
         assert "UTF-16" in refused(path)
         assert f"{path}:1 " in refused(path)
 
+    @pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl", "a.en"])
+    def test_lines_that_end_with_carriage_returns_alone(self, tmp_path: Path, name: str) -> None:
+        path = write(tmp_path / name, b"en\tde\rHello\tHallo\r")
+        assert refused(*[path] * (1 + (name == "a.en"))) == (
+            "A line must end with a line feed; tr '\\r' '\\n' makes such ends of the older ones. "
+            f"Received: {path}:1 (carriage returns alone)"
+        )
+
     def test_binary_bytes(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.en", bytes(range(1, 256)) * 50)
         assert "a binary file" in refused(path, path)
@@ -319,12 +408,47 @@ class TestRefused:
         assert refused(path).startswith(must)
         assert refused(path).endswith(f"Received: {path}:1")
 
+    @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.txt"])
+    @pytest.mark.parametrize("indent", [None, 1])
+    def test_a_json_array(self, tmp_path: Path, name: str, indent: int | None) -> None:
+        path = write(tmp_path / name, json.dumps([{"en": "a", "de": "b"}] * 3, indent=indent).encode())
+        assert f"; jq -c '.[]' makes such lines of an array. Received: {path}:1" in refused(path)
+
+    @pytest.mark.parametrize(
+        ("name", "data", "what"),
+        [
+            ("a.xlsx", b"PK\x03\x04\x14\x00[Content_Types].xml", "a spreadsheet; saved as CSV it can be read"),
+            ("a.ods", b"PK\x03\x04\x14\x00mimetype", "a spreadsheet; saved as CSV it can be read"),
+            ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", "a spreadsheet; saved as CSV it can be read"),
+            ("a.zip", b"PK\x03\x04\x14\x00a.tsv", "an archive; unpack it first"),
+            ("a.csv", b"PK\x03\x04\x14\x00a.tsv", "an archive; unpack it first"),
+            ("a.tgz", gzip.compress(b"a.en".ljust(257, b"\x00") + b"ustar"), "an archive; unpack it first"),
+            ("a.en", gzip.compress(gzip.compress(b"a\tb\n")), "packed; gunzip unpacks it"),
+        ],
+    )
+    def test_what_is_no_text(self, tmp_path: Path, name: str, data: bytes, what: str) -> None:
+        path = write(tmp_path / name, data)
+        assert refused(path) == refused(path, path) or path.suffix == ".csv"
+        assert refused(path) == f"A corpus must be text in UTF-8. Received: {path}:1 ({what})"
+
+    def test_xliff(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.xlf", b'<?xml version="1.0"?>\n<xliff version="1.2"></xliff>')
+        assert refused(path) == f"XLIFF must be exported as TMX to be a corpus. Received: {path}:1"
+
     def test_one_file_without_pairs(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.txt", b"one\ntwo\n")
         assert refused(path) == (
             "One file alone must be pairs, as TSV, CSV, JSONL or TMX; text needs a second file, with its translations. "
             f"Received: {path}:1"
         )
+
+    @pytest.mark.parametrize("name", ["a.en-de.tsv", "a.CSV.gz", "a.ndjson", "a.tmx.zst"])
+    def test_a_table_beside_a_second_file(self, tmp_path: Path, name: str) -> None:
+        table, text = write(tmp_path / name, tsv(PAIRS)), write(tmp_path / "a.de", b"x\n" * len(PAIRS))
+        must = f"A table of pairs must be given alone, without a second file. Received: {table}"
+        assert refused(table, text) == refused(text, table) == must
+        with pytest.raises(CorpusError, match="A table of pairs must be given alone"):
+            corpus.languages_from(table, text)
 
     def test_standard_input_twice(self) -> None:
         assert refused("-", "-") == "Two aligned files must be two files. Received: - and -"
@@ -378,6 +502,7 @@ class TestLanguagesFrom:
             (("a.en", "a.de"), ("en", "de")),
             (("x/a.tok.en.gz", "y/b.de.txt.zst"), ("en", "de")),
             (("a.pt-BR", "a.zh_Hans"), ("pt-BR", "zh_Hans")),
+            (("a.en.zip", "a.de.zip"), ("en", "de")),
             (("news.en-de.tsv",), ("en", "de")),
             (("tatoeba_en-de.csv.gz",), ("en", "de")),
         ],
@@ -413,6 +538,8 @@ class TestContradiction:
     def test_a_table_with_heads_says_itself_which_is_which(self, tmp_path: Path) -> None:
         path = tmp_path / "news.de-en.csv"
         path.write_text('\ufeff"en";"de"\r\na;b\r\n', encoding="utf-8")
+        assert corpus.contradiction(("en", "de"), path) is None
+        path.write_text("id;de-AT;English\n1;a;b\n", encoding="utf-8")
         assert corpus.contradiction(("en", "de"), path) is None
         path.write_text("en;de sind zwei\r\na;b\r\n", encoding="utf-8")
         assert corpus.contradiction(("en", "de"), path) == ("de", "en")

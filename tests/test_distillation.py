@@ -108,6 +108,14 @@ def test_the_originals_follow(run, corpus, teacher, tmp_path):
     assert said[4:] == ["eins", "schlecht", "vier", ""]
 
 
+def test_a_table_is_bad_data(run, teacher, tmp_path):
+    table = tmp_path / "pairs.en-de.tsv"
+    table.write_text("a\tb\n")
+    code, _, err = run("distill", "model", "--source", table, "--output", tmp_path / "out")
+    assert code == 3
+    assert f"seq2seq prepare makes such files of a table. Received: {table}" in err
+
+
 def test_text_without_a_sentence_is_bad_data(run, teacher, tmp_path):
     (tmp_path / "blank.en").write_text(" \n\n")
     code, out, err = run("distill", "model", "--source", tmp_path / "blank.en", "--output", tmp_path / "out")

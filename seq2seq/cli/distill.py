@@ -64,6 +64,7 @@ def distill(
         raise UsageError("--back needs --n-best 2 or more, to choose from. Received: --back alone")
     if "-" in (str(source), str(target)):
         raise UsageError("Text to distill must be in files, which are read more than once. Received: -")
+    streams.refuse_tables(source, target)
     lines = _count(source, target)
     import msgspec
 

@@ -69,4 +69,5 @@ def export(
 def _test_set(source: Path | None, reference: Path | None) -> tuple[list[str], list[str]]:
     if source and reference:
         return evaluate.pairs(source, reference)
+    streams.refuse_tables(source)
     return (streams.read(source) if source else []), []

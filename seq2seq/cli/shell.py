@@ -209,6 +209,7 @@ def languages(given: tuple[str | None, str | None], source: Path, target: Path |
         told = corpus.languages_from(source, target)
     except corpus.CorpusError as error:
         corpus.refuse_missing((source, target))
+        corpus.refuse_table_beside(source, target)
         if target is None and str(source) != "-":
             corpus.check_pairs(source)
         raise UsageError(f"--source-lang and --target-lang must be given here. {error}") from None

@@ -56,12 +56,17 @@ class Lines:
             try:
                 text = raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                self._error = DataError(
-                    f"Input must be UTF-8. Received: {self.name}, line {self.count}, "
-                    f"byte 0x{raw[error.start]:02x} at position {error.start + 1} of the line"
-                )
+                self._error = self._undecodable(raw, error.start)
                 return
             yield text
+
+    def _undecodable(self, raw: bytes, place: int) -> DataError:
+        from seq2seq import corpus
+
+        if self.count == 1 and (what := corpus.foreign(raw, self.name)):
+            return DataError(f"Input must be text in UTF-8. Received: {self.name} ({what})")
+        byte = f"byte 0x{raw[place]:02x} at position {place + 1} of the line"
+        return DataError(f"Input must be UTF-8. Received: {self.name}, line {self.count}, {byte}")
 
     def check(self) -> None:
         """Raises what ended the iteration early, if anything did."""
@@ -106,8 +111,23 @@ def read(path: Path) -> list[str]:
     return texts
 
 
+def refuse_tables(*paths: Path | None) -> None:
+    """Makes sure that files hold sentences and not pairs, which would be read as one sentence each.
+
+    Raises:
+        DataError: the ending of one says otherwise.
+    """
+    from seq2seq import corpus
+
+    for path in paths:
+        if path is not None and corpus.is_table(path):
+            must = "Text must have a sentence on each line, in a file for each language"
+            raise DataError(f"{must}; seq2seq prepare makes such files of a table. Received: {path}")
+
+
 def read_pairs(source: Path, target: Path, noun: str) -> tuple[list[str], list[str]]:
     """All lines of two files that belong together line by line; the noun names the second."""
+    refuse_tables(source, target)
     sources, targets = read(source), read(target)
     if len(sources) != len(targets):
         raise DataError(

@@ -9,8 +9,9 @@ It owns what happens to a corpus before a tokenizer sees it; it knows no tokens,
 
 from seq2seq.corpus.cleaning import Cleaning
 from seq2seq.corpus.errors import CorpusError, OutputError
+from seq2seq.corpus.heads import foreign
 from seq2seq.corpus.preparation import ALIGNMENT, REPORT, Mixture, Prepared, prepare
-from seq2seq.corpus.reading import check_pairs, contradiction, languages_from, read
+from seq2seq.corpus.reading import check_pairs, contradiction, is_table, languages_from, read, refuse_table_beside
 from seq2seq.corpus.report import Example, Finding, Report
 from seq2seq.corpus.split import Holdout
 from seq2seq.corpus.streams import refuse_missing
@@ -31,9 +32,12 @@ __all__ = [
     "check_pairs",
     "contradiction",
     "fold_all",
+    "foreign",
+    "is_table",
     "languages_from",
     "normalise",
     "prepare",
     "read",
     "refuse_missing",
+    "refuse_table_beside",
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from seq2seq.corpus.errors import CorpusError
+from seq2seq.corpus.heads import foreign
 
 ROWS = 4096
 """Pairs in a block, at most."""
@@ -77,11 +78,14 @@ def refuse_other_than_text(head: bytes, name: str) -> None:
     """Looks at the first bytes of a file.
 
     Raises:
-        CorpusError: they are UTF-16, binary, or in an older 8-bit encoding.
+        CorpusError: they are UTF-16, packed, binary, in an older 8-bit encoding, or end lines with "\\r" alone.
     """
     must = "A corpus must be text in UTF-8. Received: "
-    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
-        raise CorpusError(f"{must}{name}:1 (UTF-16 or UTF-32; iconv -f UTF-16 -t UTF-8 converts it)")
+    if what := foreign(head, name):
+        raise CorpusError(f"{must}{name}:1 ({what})")
+    if b"\r" in head and b"\n" not in head:
+        must = "A line must end with a line feed; tr '\\r' '\\n' makes such ends of the older ones"
+        raise CorpusError(f"{must}. Received: {name}:1 (carriage returns alone)")
     whole = head.split(b"\n")
     whole = whole[:-1] or whole
     zeros = [index for index, line in enumerate(whole) if 0 in line] if 0 in head else []

@@ -10,5 +10,9 @@ class CorpusError(ValueError):
     """A corpus cannot be read or used: one sentence, with file and line."""
 
 
+class LengthsError(CorpusError):
+    """Two aligned files differ in length: told at their end, when all pairs before it have been read."""
+
+
 class OutputError(ValueError):
     """The prepared corpus cannot be written; nothing half-written is left behind."""

@@ -6,7 +6,7 @@ It owns the counts; it does not know which pairs are equal to each other, nor wh
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import compress
 
@@ -16,6 +16,7 @@ from seq2seq.corpus.alignment import Aligner, Alignment
 from seq2seq.corpus.blocks import UNDECODABLE, Block
 from seq2seq.corpus.cleaning import KEEP, NO_TEXT, REASONS, Cleaning, verdicts
 from seq2seq.corpus.doctor import OddText
+from seq2seq.corpus.errors import CorpusError, LengthsError
 from seq2seq.corpus.keys import keys_of, mixed
 from seq2seq.corpus.links import fitted
 from seq2seq.corpus.report import Example, Finding
@@ -75,7 +76,7 @@ def take_in(
         progress: called with the number of pairs read so far.
     """
     intake, aligner, odd = Intake(), Aligner(), OddText()
-    for block in blocks:
+    for block in _until_they_differ(blocks, aligner):
         if not block.sources:
             continue
         odd.add(block.lines, block.sources, block.targets)
@@ -98,6 +99,19 @@ def take_in(
     intake.alignment = aligner.result()
     intake.odd = odd.findings()
     return intake
+
+
+def _until_they_differ(blocks: Iterable[Block], aligner: Aligner) -> Iterator[Block]:
+    """The blocks; where one of two files has lost lines, the error says where the first of them may be."""
+    try:
+        yield from blocks
+    except LengthsError as error:
+        if span := next((span for span in aligner.result().spans if span.shift), None):
+            count = f"{abs(span.shift)} {'line' if abs(span.shift) == 1 else 'lines'}"
+            late = f"{count} too {'late' if span.shift > 0 else 'early'}"
+            where = f"in lines {span.first:,} to {span.last:,} the target stands {late}"
+            raise CorpusError(f"{error} ({where})") from None
+        raise
 
 
 def _keep(

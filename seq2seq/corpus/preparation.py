@@ -21,7 +21,7 @@ from seq2seq.corpus.errors import CorpusError
 from seq2seq.corpus.intake import Intake, take_in
 from seq2seq.corpus.links import linked
 from seq2seq.corpus.output import Output
-from seq2seq.corpus.reading import blocks, languages_from
+from seq2seq.corpus.reading import blocks, languages_from, refuse_table_beside
 from seq2seq.corpus.report import Finding, Report
 from seq2seq.corpus.split import Files, Holdout, groups, hold_out
 from seq2seq.corpus.store import Part, Store
@@ -94,7 +94,7 @@ def prepare(
     3. Pairs that share a sentence (case, punctuation and spaces aside) on either side, directly or through others, form
        a group; whole groups are held out for valid and test, so that nothing leaks.
     4. `train.xx`, `valid.xx` and `test.xx` for both languages, then `report.json`, appear in the output folder, each
-       whole; what stood there under these names is replaced.
+       whole; what an earlier preparation left there is replaced, though it be of other languages.
 
     Memory is under 100 bytes a pair whatever the size; on disk the clean corpus stands twice for a while.
 
@@ -119,13 +119,16 @@ def prepare(
     named = [path for pair in mixture.corpora for path in pair if path is not None]
     inputs = [*named, *mixture.alignments, *(path for pair in files.values() for path in pair or ())]
     refuse_missing(inputs)
+    for both in (*mixture.corpora, *filter(None, files.values())):
+        refuse_table_beside(*both)
     languages = _languages(*mixture.corpora[0], source_language, target_language)
     names: dict[str, tuple[str, ...]] = {
         split: (f"{split}.{languages[0]}", f"{split}.{languages[1]}") for split in SPLITS
     }
     names["train"] += (ALIGNMENT,) if mixture.alignments else ()
+    before = [f"{split}.{name}" for name in _languages_before(Path(output) / REPORT) for split in SPLITS]
     with Output(output) as folder:
-        folder.refuse_to_overwrite([*(name for pair in names.values() for name in pair), REPORT], inputs)
+        folder.refuse_to_overwrite([*(name for pair in names.values() for name in pair), *before, REPORT], inputs)
         with Store(folder.workplace / "corpus", ["align"] if mixture.alignments else []) as store:
             ends: list[int] = []
             found = _all_blocks(mixture, languages, store, ends)
@@ -149,10 +152,19 @@ def prepare(
         )
         written = {split: names[split] for split in SPLITS if len(parts[split])}
         _write(folder.workplace, division.places, parts, written, report)
-        stale = [name for split in SPLITS if split not in written for name in names[split]]
+        stale = {*before, *(name for pair in names.values() for name in pair)}.difference(*written.values())
         folder.publish([*(name for pair in written.values() for name in pair), REPORT], stale)
     paths = {split: (folder.folder / pair[0], folder.folder / pair[1]) for split, pair in written.items()}
     return Prepared(paths["train"], paths.get("valid"), paths.get("test"), report, folder.folder / REPORT)
+
+
+def _languages_before(report: Path) -> list[str]:
+    """The languages of the earlier preparation that wrote this report; none where there is none."""
+    try:
+        told = json.loads(report.read_text(encoding="utf-8"))["languages"]
+        return [name for name in told if LANGUAGE.fullmatch(name)]
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):  # somebody else's file of that name
+        return []
 
 
 def _name(path: str | Path) -> str:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from seq2seq.corpus import tables, tmx
+from seq2seq.corpus import names, tables, tmx
 from seq2seq.corpus.blocks import MALFORMED, ROWS, UNDECODABLE, Block, Fault, decode, refuse_other_than_text
-from seq2seq.corpus.errors import CorpusError
+from seq2seq.corpus.errors import CorpusError, LengthsError
 from seq2seq.corpus.streams import COMPRESSED, Lines, Stream
 
 Reader = Callable[[Lines, tuple[str, str]], Iterator[Block]]
@@ -24,7 +24,8 @@ EXPECTED = {
     "JSONL": "A line of a JSONL file must be an object with two languages as fields, or source and target",
 }
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}")
-OTHER_ENDINGS = {"txt", "tok", "bpe", "raw", "tmx", "xml", "doc", "dat", "log", "src", "tgt", *(e[1:] for e in ENDINGS)}
+OTHER_ENDINGS = {"txt", "tok", "bpe", "raw", "tmx", "xml", "doc", "dat", "log", "src", "tgt", "zip", "tar", "tgz"}
+OTHER_ENDINGS |= {ending[1:] for ending in ENDINGS}
 
 
 def read(
@@ -54,6 +55,7 @@ def blocks(
 ) -> Iterator[Block]:
     """The pairs of a corpus, some thousand at a time, with the rows that hold no pair named."""
     if target is not None:
+        refuse_table_beside(source, target)
         if str(source) == str(target) == "-":
             raise CorpusError("Two aligned files must be two files. Received: - and -")
         yield from _aligned(source, target)
@@ -63,15 +65,34 @@ def blocks(
         if kind == "TMX":
             yield from tmx.read(stream, languages)
             return
-        refuse_other_than_text(stream.peek(), stream.name)
+        must = EXPECTED[kind]
+        if kind == "JSONL" and stream.peek().lstrip().startswith(b"["):
+            must += "; jq -c '.[]' makes such lines of an array"
         first = True
         for block in READERS[kind](Lines(stream), languages):
             malformed = [fault for fault in block.faults if fault.reason == MALFORMED]
             if first and len(malformed) * 4 > len(block.sources):
                 place = f"{stream.name}:{block.lines[malformed[0].row]}"
-                raise CorpusError(f"{EXPECTED[kind]}. Received: {place}")
+                raise CorpusError(f"{must}. Received: {place}")
             first = False
             yield block
+
+
+def is_table(path: str | Path) -> bool:
+    """Whether the ending of a file says that it holds both sides."""
+    suffix = Path(Path(path).name.casefold().removesuffix(_packing(path))).suffix
+    return suffix in ENDINGS or suffix == ".tmx"
+
+
+def refuse_table_beside(source: str | Path, target: str | Path | None) -> None:
+    """Makes sure that neither of two files holds both sides: as lines of text it would hold the translations too.
+
+    Raises:
+        CorpusError: one does.
+    """
+    for path in (source, target):
+        if target is not None and is_table(path or ""):
+            raise CorpusError(f"A table of pairs must be given alone, without a second file. Received: {path}")
 
 
 def check_pairs(source: str | Path) -> None:
@@ -95,6 +116,7 @@ def languages_from(source: str | Path, target: str | Path | None = None) -> tupl
     Raises:
         CorpusError: they do not tell two different languages.
     """
+    refuse_table_beside(source, target)
     if target is not None:
         found = (_ending(source), _ending(target))
     elif Path(source).name.removesuffix(_packing(source)).casefold().endswith(".tmx"):
@@ -105,8 +127,8 @@ def languages_from(source: str | Path, target: str | Path | None = None) -> tupl
         pairs = [re.fullmatch(r"(?:.*[_-])?([a-z]{2,3})[-_]([a-z]{2,3})", part) for part in stem]
         found = next(((pair[1], pair[2]) for pair in pairs if pair), ("", ""))
     if not all(found) or found[0].casefold() == found[1].casefold():
-        names = f"{source}" if target is None else f"{source} and {target}"
-        raise CorpusError(f"Two different languages must be given, or be the endings of the files. Received: {names}")
+        paths = f"{source}" if target is None else f"{source} and {target}"
+        raise CorpusError(f"Two different languages must be given, or be the endings of the files. Received: {paths}")
     return found
 
 
@@ -125,23 +147,24 @@ def contradiction(
         told = languages_from(source, target)
     except CorpusError:
         return None
-    bare, wanted = ([re.split("[-_]", name.casefold())[0] for name in names] for names in (told, languages))
+    bare, wanted = ([re.split("[-_]", name.casefold())[0] for name in pair] for pair in (told, languages))
     name = Path(source).name.casefold().removesuffix(_packing(source))
     if target is None and (
-        name.endswith(".tmx") or ENDINGS.get(Path(name).suffix) == "JSONL" or _heads(source) >= {*wanted}
+        name.endswith(".tmx") or ENDINGS.get(Path(name).suffix) == "JSONL" or _heads_tell(source, languages)
     ):
         bare, wanted = sorted(bare), sorted(wanted)
     return told if bare != wanted else None
 
 
-def _heads(source: str | Path) -> set[str]:
-    """What the first line of a table may name its columns; nothing where there is no such file."""
+def _heads_tell(source: str | Path, languages: tuple[str, str]) -> bool:
+    """Whether the first line of a table names its columns by these languages; not where there is no such file."""
     try:
         with Stream(source) as stream:
             first = stream.peek().partition(b"\n")[0].decode("utf-8-sig", "replace")
     except CorpusError:
-        return set()
-    return {cell.strip(' "\r').casefold() for cell in re.split(r"[\t,;]", first)}
+        return False
+    heads = [cell.strip(' "\r') for cell in re.split(r"[\t,;]", first)]
+    return all(names.find(heads, language) is not None for language in languages)
 
 
 def _aligned(source: str | Path, target: str | Path) -> Iterator[Block]:
@@ -158,19 +181,20 @@ def _aligned(source: str | Path, target: str | Path) -> Iterator[Block]:
             for fault in faults:
                 sources[fault.row] = targets[fault.row] = ""
             yield Block(range(first, first + count), sources, targets, faults)
-        counts = [_count(lines) for lines in (left, right)]
-        if counts[0] != counts[1]:
-            raise CorpusError(
+        text = [_has_text(lines) for lines in (left, right)]
+        if any(text):
+            raise LengthsError(
                 "Two aligned files must have equally many lines. "
-                f"Received: {one.name} with {counts[0]:,} and {two.name} with {counts[1]:,}"
+                f"Received: {one.name} with {left.taken:,} and {two.name} with {right.taken:,}"
             )
 
 
-def _count(lines: Lines) -> int:
-    """All lines of the file, the rest read and forgotten."""
+def _has_text(lines: Lines) -> bool:
+    """Whether more than blank lines is left of the file, which is read and forgotten."""
+    found = False
     while lines.fill(1):
-        lines.take(ROWS)
-    return lines.taken
+        found = any(map(bytes.strip, lines.take(ROWS))) or found
+    return found
 
 
 def _format(stream: Stream, path: str | Path) -> str:
@@ -179,6 +203,9 @@ def _format(stream: Stream, path: str | Path) -> str:
     head = stream.peek().removeprefix(b"\xef\xbb\xbf").lstrip()
     if name.endswith(".tmx") or (head.startswith(b"<") and b"<tmx" in head[:4096]):
         return "TMX"
+    refuse_other_than_text(stream.peek(), stream.name)
+    if head.startswith(b"<") and b"<xliff" in head[:4096]:
+        raise CorpusError(f"XLIFF must be exported as TMX to be a corpus. Received: {stream.name}:1")
     ending = ENDINGS.get(Path(name).suffix)
     if ending:
         return ending

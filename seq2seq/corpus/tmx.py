@@ -5,12 +5,12 @@ It owns what the elements of TMX mean; it expands no entity, fetches nothing, an
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from xml.parsers import expat
 
 from seq2seq.corpus.blocks import ROWS, Block
 from seq2seq.corpus.errors import CorpusError
+from seq2seq.corpus.names import same
 from seq2seq.corpus.streams import Stream
 
 # Inside a segment these hold the native codes of a document, not text; <hi> and <mrk> hold text.
@@ -120,7 +120,7 @@ class _Parser:
             if not self.languages.issuperset(self._segments):
                 self.languages.update(self._segments)
             if len(self._segments) > 1 and not self._first[0]:
-                one, two, *_ = sorted(self._segments, key=lambda name: not _same(name, self._header))
+                one, two, *_ = sorted(self._segments, key=lambda name: not same(name, self._header))
                 self._first = (one, two)
         elif tag in CODES:
             self._codes -= 1
@@ -146,11 +146,4 @@ def _block(units: list[Unit], wanted: tuple[str, str]) -> Block:
 def _segment(segments: dict[str, str], wanted: str) -> str:
     if wanted in segments:
         return segments[wanted]
-    return next((text for name, text in segments.items() if wanted and _same(name, wanted)), "")
-
-
-@functools.lru_cache(maxsize=4096)
-def _same(one: str, two: str) -> bool:
-    """Whether two names mean the same language: en, EN and en_GB do, en-US and en-GB do not."""
-    one, two = (name.casefold().replace("_", "-") for name in (one, two))
-    return bool(one and two) and (one == two or one.startswith(two + "-") or two.startswith(one + "-"))
+    return next((text for name, text in segments.items() if wanted and same(name, wanted)), "")
