@@ -110,6 +110,13 @@ class TestTrain:
         assert calls[0]["files"][2:] == (Path("v.en"), Path("v.de"), Path("t.tsv"), None)
         assert calls[0]["provenance"] == {"data": "my own", "licence": "CC0"}
 
+    def test_held_out_sets_may_be_named_as_the_text_is(self, calls, run):
+        text = ("--source", "a.one", "--target", "a.two", "--source-lang", "en", "--target-lang", "de")
+        sets = ("--valid-source", "v.one", "--valid-target", "v.two")
+        assert run("train", *text, "--output", "r", *sets)[0] == 0
+        code, _, err = run("train", *text, "--output", "r", "--test-source", "t.two", "--test-target", "t.one")
+        assert code == 2 and "Received: t.two, two and one" in err
+
     def test_resume_needs_no_files_once_they_were_read(self, calls, run, tmp_path):
         folder = tmp_path / "r"
         folder.mkdir()
@@ -162,7 +169,16 @@ class TestTrain:
             (("--source", "a.en", "--target", "a.de", "--weight", "1", "--weight", "2"), "none. Received: 2, for 1"),
             (
                 ("--source", "a.en", "--target", "a.de", "--source", "b.de", "--target", "b.en"),
-                "All corpora must be of the same languages, en and de. Received: b.de, de and en",
+                "All text must be of the same languages, en and de, in this order; exchange the two, or name the text "
+                "as it is. Received: b.de, de and en",
+            ),
+            (
+                ("--source", "a.en", "--target", "a.de", "--valid-source", "v.fi", "--valid-target", "v.en"),
+                "name the text as it is. Received: v.fi, fi and en",
+            ),
+            (
+                ("--source", "a.en", "--target", "a.de", "--test-source", "t.de-en.tsv"),
+                "name the text as it is. Received: t.de-en.tsv, de and en",
             ),
             (
                 ("--source", "news.de-en.tsv", "--source-lang", "en", "--target-lang", "de"),
@@ -233,6 +249,18 @@ class TestPrepare:
         assert seen["cleaning"] == corpus.Cleaning(max_characters=50, max_ratio=2.5, unicode="NFKC")
         files = (Path("t.en"), Path("t.de"))
         assert seen["holdout"] == corpus.Holdout(valid=7, test=2000, seed=3, test_files=files)
+
+    @pytest.mark.parametrize("use", ["valid", "test"])
+    def test_held_out_text_of_other_languages_is_refused(self, use, run, text, tmp_path):
+        files = text("c.en", "a"), text("c.de", "b")
+        other = (f"--{use}-source", files[1], f"--{use}-target", files[0])
+        code, _, err = run("prepare", *files, "--output", tmp_path / "o", *other)
+        assert code == 2
+        assert (
+            f"All text must be of the same languages, en and de, in this order; exchange the two, or name the text "
+            f"as it is. Received: {files[1]}, de and en" in err
+        )
+        assert not (tmp_path / "o").exists()
 
     def test_files_of_different_length_are_bad_data(self, run, text, tmp_path):
         code, out, err = run("prepare", text("c.en", "a", "b"), text("c.de", "a"), "--output", tmp_path / "o")
