@@ -297,6 +297,8 @@ class Upper:
 
     config: Config = field(default_factory=Config)
     engine_name: str = "stand-in"
+    source_language: str = "en"
+    target_language: str = "de"
 
     def stream(self, lines, *, search, terms):
         flags = ("lost",) * (not terms.protect)
@@ -373,6 +375,22 @@ class TestEvaluate:
         assert card["bootstrap"]
         assert run("evaluate", "model", *flags, "--against", "other")[0] == 0
 
+    def test_what_goes_the_other_way_is_refused_before_anything_is_translated(self, run, text, monkeypatch):
+        monkeypatch.setattr(Upper, "stream", lambda *_, **__: pytest.fail("it translated"))
+        files = text("s.de", "a"), text("s.en", "a")
+        code, out, err = run("evaluate", "m", "--source", files[0], "--reference", files[1])
+        assert (code, out) == (2, "")
+        assert (
+            f"The text must be en and de, in this order; exchange the two, or name the text as it is. "
+            f"Received: {files[0]}, de and en" in err
+        )
+        others = {"m": Upper(), "other": Upper(source_language="de", target_language="en")}
+        monkeypatch.setattr(shell, "load", lambda model, engine, threads=None: others[str(model)])
+        code, out, err = run("evaluate", "m", "--source", files[1], "--reference", files[0], "--against", "other")
+        assert (code, out) == (2, "")
+        assert "must translate between the same languages to be compared, en to de; name another one. " in err
+        assert "Received: other, de to en" in err
+
     def test_different_lengths_are_bad_data_with_both_counts(self, run, text):
         source, reference = text("s", "a", "b", "c"), text("r", "a")
         code, out, err = run("evaluate", "model", "--source", source, "--reference", reference)
@@ -409,7 +427,7 @@ class TestExport:
             seen.append((form, output, rest))
             return output
 
-        monkeypatch.setattr(bundle, "load", lambda path: SimpleNamespace(source_language="de-AT"))
+        monkeypatch.setattr(bundle, "load", lambda path: SimpleNamespace(source_language="de-AT", target_language="en"))
         stand_in("export", export=export)
         return seen
 
@@ -421,15 +439,20 @@ class TestExport:
         assert (rest["precision"], rest["references"], rest["origin"]) == ("", [], "examples")
 
     def test_a_test_set_takes_the_place_of_our_sentences(self, run, seen, text):
-        sources, references = text("mine.en", "a", "b"), text("mine.de", "c", "d")
+        sources, references = text("mine.de", "a", "b"), text("mine.en", "c", "d")
         flags = ("--source", sources, "--reference", references, "--precision", "float16")
         assert run("export", "m", "--format", "litert", "--output", "o", *flags)[0] == 0
         assert seen[0][2] == {
             "precision": "float16",
             "sentences": ["a", "b"],
             "references": ["c", "d"],
-            "origin": "mine.en",
+            "origin": "mine.de",
         }
+        code, _, err = run(
+            "export", "m", "--format", "litert", "--output", "o", "--source", references, "--reference", sources
+        )
+        assert (code, len(seen)) == (2, 1)
+        assert "The text must be de-AT and en, in this order; exchange the two" in err
 
     def test_flags_that_do_nothing_are_refused(self, run, seen, text):
         code, _, err = run("export", "m", "--format", "litert", "--output", "o", "--reference", text("r", "a"))

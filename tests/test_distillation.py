@@ -212,6 +212,16 @@ class TestRefusals:
         assert "must translate from de to en. Received: a model from en to de" in said
         assert not (tmp_path / "out").exists()
 
+    def test_text_of_the_other_direction(self, run, corpus, teacher, tmp_path):
+        arguments = ("--source", corpus[1], "--target", corpus[0], "--output", tmp_path / "out")
+        code, _, said = run("distill", "model", *arguments)
+        assert code == 2
+        assert (
+            f"The text must be en and de, in this order; exchange the two, or name the text as it is. "
+            f"Received: {corpus[1]}, de and en" in said
+        )
+        assert not (tmp_path / "out").exists()
+
     def test_files_of_different_length(self, run, corpus, teacher, tmp_path):
         corpus[1].write_text("eins\n", encoding="utf-8")
         arguments = ("--source", corpus[0], "--target", corpus[1], "--output", tmp_path / "out")

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seq2seq.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from seq2seq.bundle import Bundle
+    from seq2seq.translator import Translator
 
 
 def told(given: tuple[str | None, str | None], source: Path, target: Path | None) -> tuple[str, str]:
@@ -47,6 +52,31 @@ def refuse_reversed(languages: tuple[str | None, str | None], source: Path, targ
         raise UsageError(
             f"The text must be {one} and {other}, in this order; exchange the two, or name the text as it is. "
             f"Received: {source}, {found[0]} and {found[1]}"
+        )
+
+
+def check(model: Bundle | Translator, source: Path, target: Path) -> None:
+    """Refuses a test set whose names say that it is the other way round than a model translates.
+
+    Raises:
+        UsageError: they do.
+    """
+    refuse_reversed((model.source_language, model.target_language), source, target)
+
+
+def check_second(first: Bundle | Translator, second: Bundle | Translator, path: Path) -> None:
+    """Refuses a second model, to compare with, that translates between other languages; regions do not count.
+
+    Raises:
+        UsageError: it does.
+    """
+    from seq2seq.translator.text import primary
+
+    ours, theirs = ((model.source_language, model.target_language) for model in (first, second))
+    if [*map(primary, ours)] != [*map(primary, theirs)]:
+        raise UsageError(
+            f"Models must translate between the same languages to be compared, {' to '.join(ours)}; name another one. "
+            f"Received: {path}, {' to '.join(theirs)}"
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2seq.cli import errors, shell, streams
+from seq2seq.cli import direction, errors, shell, streams
 from seq2seq.cli.errors import DataError, UsageError
 from seq2seq.cli.shell import app
 
@@ -70,6 +70,8 @@ def distill(
     from seq2seq import bundle, distillation
 
     translator = shell.load(model, engine, threads)
+    if target:
+        direction.check(translator, source, target)
     search = shell.search_config(translator, flags)
     backwards = shell.load(back, engine, threads) if back else None
     identity = {
