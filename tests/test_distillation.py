@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,17 @@ def test_sets_that_lie_beside_the_text_are_named_for_the_student(run, corpus, te
         (tmp_path / name).touch()
     *_, said = run("distill", "model", "--source", corpus[0], "--output", tmp_path / "out")
     assert f"--valid-source {tmp_path / 'valid.en'} --valid-target {tmp_path / 'valid.de'} --test-source TEST" in said
+
+
+def test_the_next_command_can_be_given_as_it_is_printed(run, teacher, tmp_path):
+    folder = tmp_path / "what I have"
+    folder.mkdir()
+    for name in ("a.en", "valid.en", "valid.de"):
+        (folder / name).write_text("one\n", encoding="utf-8")
+    *_, said = run("distill", "model", "--source", folder / "a.en", "--output", folder / "out")
+    words = shlex.split(said.partition("next: ")[2])
+    assert words[:6] == ["seq2seq", "train", "--source", f"{folder}/out/train.en", "--target", f"{folder}/out/train.de"]
+    assert words[-8:-4] == ["--valid-source", f"{folder}/valid.en", "--valid-target", f"{folder}/valid.de"]
 
 
 @pytest.mark.parametrize("torn", [b"", b'["translated", "fo'], ids=["whole", "torn"])

@@ -6,6 +6,7 @@ It knows which files were named and what is to be done next; what a line becomes
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -128,11 +129,19 @@ def _pairs(source: Path, target: Path | None) -> Iterator[tuple[str, str]]:
 def _next(made: Distilled, source: Path) -> str:
     """The command that trains a student. It is judged on real translations: those held out beside the text, if any."""
     languages = made.source.suffix, made.target.suffix
-    words = [f"seq2seq train --source {made.source} --target {made.target} --output STUDENT"]
+    words: list[str | Path] = [
+        "seq2seq",
+        "train",
+        "--source",
+        made.source,
+        "--target",
+        made.target,
+        "--output",
+        "STUDENT",
+    ]
     for name in ("valid", "test"):
         held_out = [source.parent / f"{name}{language}" for language in languages]
-        if all(path.exists() for path in held_out):
-            words.append(f"--{name}-source {held_out[0]} --{name}-target {held_out[1]}")
-        else:
-            words.append(f"--{name}-source {name.upper()}{languages[0]} --{name}-target {name.upper()}{languages[1]}")
-    return " ".join(words)
+        if not all(path.exists() for path in held_out):
+            held_out = [Path(f"{name.upper()}{language}") for language in languages]
+        words += [f"--{name}-source", held_out[0], f"--{name}-target", held_out[1]]
+    return shlex.join(map(str, words))
