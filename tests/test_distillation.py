@@ -140,7 +140,9 @@ def test_what_was_stopped_goes_on_behind_the_last_line(run, corpus, teacher, tmp
     arguments = ("distill", "model", "--source", corpus[0], "--target", corpus[1], "--n-best", 2)
     assert run(*arguments, "--output", tmp_path / "whole")[0] == 0
     teacher.fail = "four words stand here"
-    assert run(*arguments, "--output", tmp_path / "parts")[0] == 130
+    code, _, said = run(*arguments, "--output", tmp_path / "parts")
+    told = f"stopped; what is done is saved. The same command goes on, in {tmp_path / 'parts'}"
+    assert (code, said) == (130, f"seq2seq: note: {told}\n")
     assert [path.name for path in (tmp_path / "parts").iterdir()] == [JOURNAL]
     with (tmp_path / "parts" / JOURNAL).open("ab") as file:
         file.write(torn)

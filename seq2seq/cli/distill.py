@@ -5,6 +5,7 @@ It knows which files were named and what is to be done next; what a line becomes
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shlex
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seq2seq.cli import direction, errors, shell, streams
-from seq2seq.cli.errors import DataError, UsageError
+from seq2seq.cli.errors import DataError, Interrupted, UsageError
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def distill(
         "search": msgspec.to_builtins(search),
         "references": _digest(target) if target else False,
     } | ({"back": bundle.load(back, verify=False).digest} if back else {})
-    with streams.Progress("lines", total=lines) as progress:
+    with _going_on(output), streams.Progress("lines", total=lines) as progress:
         made = distillation.distill(
             translator,
             lambda: _pairs(source, target),
@@ -95,6 +96,19 @@ def distill(
     streams.show(f"{made.source}\n{made.target}")
     errors.say("note", ", ".join(f"{count:,} {kind}" for kind, count in made.counts.items()))
     errors.say("note", f"next: {_next(made, source)}")
+
+
+@contextlib.contextmanager
+def _going_on(output: Path) -> Iterator[None]:
+    """While entered, who stops what was begun in a folder is told how it goes on."""
+    from seq2seq import distillation
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not (output / distillation.JOURNAL).exists():
+            raise
+        raise Interrupted(f"stopped; what is done is saved. The same command goes on, in {output}") from None
 
 
 def _count(source: Path, target: Path | None) -> int:
