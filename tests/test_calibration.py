@@ -262,6 +262,16 @@ class TestRelease:
         assert capsys.readouterr().out == f"{model}\n"
         assert bundle.load(model).calibration.sentences == 200
 
+    def test_text_of_the_other_direction_leaves_the_model_as_it_was(self, model, tmp_path, capsys):
+        made = bundle.load(model)
+        names = [tmp_path / f"a.{language}" for language in (made.target_language, made.source_language)]
+        for path in names:
+            path.write_text("".join(f"{line}\n" for line in self.LINES), encoding="utf-8")
+        before = (model / "manifest.json").read_bytes()
+        assert cli.run(["calibrate", str(model), "--source", str(names[0]), "--reference", str(names[1])]) == 2
+        assert "in this order; exchange the two" in capsys.readouterr().err
+        assert (model / "manifest.json").read_bytes() == before
+
     def test_another_folder_is_not_replaced(self, model, tmp_path, capsys):
         other = tmp_path / "other"
         other.mkdir()

@@ -113,6 +113,13 @@ class TestTrain:
         assert calls[0]["files"][2:] == (Path("v.en"), Path("v.de"), Path("t.tsv"), None)
         assert calls[0]["provenance"] == {"data": "my own", "licence": "CC0"}
 
+    def test_held_out_sets_may_be_named_as_the_text_is(self, calls, run):
+        text = ("--source", "a.one", "--target", "a.two", "--source-lang", "en", "--target-lang", "de")
+        sets = ("--valid-source", "v.one", "--valid-target", "v.two")
+        assert run("train", *text, "--output", "r", *sets)[0] == 0
+        code, _, err = run("train", *text, "--output", "r", "--test-source", "t.two", "--test-target", "t.one")
+        assert code == 2 and "Received: t.two, two and one" in err
+
     def test_resume_needs_no_files_once_they_were_read(self, calls, run, tmp_path):
         folder = tmp_path / "r"
         folder.mkdir()
@@ -165,7 +172,16 @@ class TestTrain:
             (("--source", "a.en", "--target", "a.de", "--weight", "1", "--weight", "2"), "none. Received: 2, for 1"),
             (
                 ("--source", "a.en", "--target", "a.de", "--source", "b.de", "--target", "b.en"),
-                "All corpora must be of the same languages, en and de. Received: b.de, de and en",
+                "All text must be of the same languages, en and de, in this order; exchange the two, or name the text "
+                "as it is. Received: b.de, de and en",
+            ),
+            (
+                ("--source", "a.en", "--target", "a.de", "--valid-source", "v.fi", "--valid-target", "v.en"),
+                "name the text as it is. Received: v.fi, fi and en",
+            ),
+            (
+                ("--source", "a.en", "--target", "a.de", "--test-source", "t.de-en.tsv"),
+                "name the text as it is. Received: t.de-en.tsv, de and en",
             ),
             (
                 ("--source", "news.de-en.tsv", "--source-lang", "en", "--target-lang", "de"),
@@ -237,6 +253,18 @@ class TestPrepare:
         files = (Path("t.en"), Path("t.de"))
         assert seen["holdout"] == corpus.Holdout(valid=7, test=2000, seed=3, test_files=files)
 
+    @pytest.mark.parametrize("use", ["valid", "test"])
+    def test_held_out_text_of_other_languages_is_refused(self, use, run, text, tmp_path):
+        files = text("c.en", "a"), text("c.de", "b")
+        other = (f"--{use}-source", files[1], f"--{use}-target", files[0])
+        code, _, err = run("prepare", *files, "--output", tmp_path / "o", *other)
+        assert code == 2
+        assert (
+            f"All text must be of the same languages, en and de, in this order; exchange the two, or name the text "
+            f"as it is. Received: {files[1]}, de and en" in err
+        )
+        assert not (tmp_path / "o").exists()
+
     def test_files_of_different_length_are_bad_data(self, run, text, tmp_path):
         code, out, err = run("prepare", text("c.en", "a", "b"), text("c.de", "a"), "--output", tmp_path / "o")
         assert (code, out) == (3, "")
@@ -279,6 +307,8 @@ class Upper:
 
     config: Config = field(default_factory=Config)
     engine_name: str = "stand-in"
+    source_language: str = "en"
+    target_language: str = "de"
 
     def stream(self, lines, *, search, terms):
         flags = ("lost",) * (not terms.protect)
@@ -355,6 +385,22 @@ class TestEvaluate:
         assert card["bootstrap"]
         assert run("evaluate", "model", *flags, "--against", "other")[0] == 0
 
+    def test_what_goes_the_other_way_is_refused_before_anything_is_translated(self, run, text, monkeypatch):
+        monkeypatch.setattr(Upper, "stream", lambda *_, **__: pytest.fail("it translated"))
+        files = text("s.de", "a"), text("s.en", "a")
+        code, out, err = run("evaluate", "m", "--source", files[0], "--reference", files[1])
+        assert (code, out) == (2, "")
+        assert (
+            f"The text must be en and de, in this order; exchange the two, or name the text as it is. "
+            f"Received: {files[0]}, de and en" in err
+        )
+        others = {"m": Upper(), "other": Upper(source_language="de", target_language="en")}
+        monkeypatch.setattr(shell, "load", lambda model, engine, threads=None: others[str(model)])
+        code, out, err = run("evaluate", "m", "--source", files[1], "--reference", files[0], "--against", "other")
+        assert (code, out) == (2, "")
+        assert "must translate between the same languages to be compared, en to de; name another one. " in err
+        assert "Received: other, de to en" in err
+
     def test_different_lengths_are_bad_data_with_both_counts(self, run, text):
         source, reference = text("s", "a", "b", "c"), text("r", "a")
         code, out, err = run("evaluate", "model", "--source", source, "--reference", reference)
@@ -412,7 +458,7 @@ class TestExport:
             seen.append((form, output, rest))
             return output
 
-        monkeypatch.setattr(bundle, "load", lambda path: SimpleNamespace(source_language="de-AT"))
+        monkeypatch.setattr(bundle, "load", lambda path: SimpleNamespace(source_language="de-AT", target_language="en"))
         stand_in("export", export=export)
         return seen
 
@@ -424,15 +470,20 @@ class TestExport:
         assert (rest["precision"], rest["references"], rest["origin"]) == ("", [], "examples")
 
     def test_a_test_set_takes_the_place_of_our_sentences(self, run, seen, text):
-        sources, references = text("mine.en", "a", "b"), text("mine.de", "c", "d")
+        sources, references = text("mine.de", "a", "b"), text("mine.en", "c", "d")
         flags = ("--source", sources, "--reference", references, "--precision", "float16")
         assert run("export", "m", "--format", "litert", "--output", "o", *flags)[0] == 0
         assert seen[0][2] == {
             "precision": "float16",
             "sentences": ["a", "b"],
             "references": ["c", "d"],
-            "origin": "mine.en",
+            "origin": "mine.de",
         }
+        code, _, err = run(
+            "export", "m", "--format", "litert", "--output", "o", "--source", references, "--reference", sources
+        )
+        assert (code, len(seen)) == (2, 1)
+        assert "The text must be de-AT and en, in this order; exchange the two" in err
 
     def test_flags_that_do_nothing_are_refused(self, run, seen, text):
         code, _, err = run("export", "m", "--format", "litert", "--output", "o", "--reference", text("r", "a"))

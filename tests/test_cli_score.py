@@ -86,6 +86,15 @@ def test_different_numbers_of_lines_are_bad_data(run, model, files, tmp_path):
     assert expected in err
 
 
+def test_pairs_of_the_other_direction_are_refused(run, model, translator, tmp_path):
+    names = [tmp_path / f"a.{name}" for name in (translator.target_language, translator.source_language)]
+    for path in names:
+        path.write_text("rot\n", encoding="utf-8")
+    code, out, err = run("score", model, "--source", names[0], "--target", names[1])
+    assert (code, out) == (2, "")
+    assert "in this order; exchange the two, or name the text as it is. Received: " in err
+
+
 def test_a_sentence_that_is_too_long_is_named_after_those_before_it(run, model, files):
     code, out, err = run("score", model, *files(["ja", "ja " * 300, "ja"], ["ja", "ja", "ja"]))
     assert (code, len(out.splitlines())) == (3, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -131,12 +132,25 @@ def test_sets_that_lie_beside_the_text_are_named_for_the_student(run, corpus, te
     assert f"--valid-source {tmp_path / 'valid.en'} --valid-target {tmp_path / 'valid.de'} --test-source TEST" in said
 
 
+def test_the_next_command_can_be_given_as_it_is_printed(run, teacher, tmp_path):
+    folder = tmp_path / "what I have"
+    folder.mkdir()
+    for name in ("a.en", "valid.en", "valid.de"):
+        (folder / name).write_text("one\n", encoding="utf-8")
+    *_, said = run("distill", "model", "--source", folder / "a.en", "--output", folder / "out")
+    words = shlex.split(said.partition("next: ")[2])
+    assert words[:6] == ["seq2seq", "train", "--source", f"{folder}/out/train.en", "--target", f"{folder}/out/train.de"]
+    assert words[-8:-4] == ["--valid-source", f"{folder}/valid.en", "--valid-target", f"{folder}/valid.de"]
+
+
 @pytest.mark.parametrize("torn", [b"", b'["translated", "fo'], ids=["whole", "torn"])
 def test_what_was_stopped_goes_on_behind_the_last_line(run, corpus, teacher, tmp_path, torn):
     arguments = ("distill", "model", "--source", corpus[0], "--target", corpus[1], "--n-best", 2)
     assert run(*arguments, "--output", tmp_path / "whole")[0] == 0
     teacher.fail = "four words stand here"
-    assert run(*arguments, "--output", tmp_path / "parts")[0] == 130
+    code, _, said = run(*arguments, "--output", tmp_path / "parts")
+    told = f"stopped; what is done is saved. The same command goes on, in {tmp_path / 'parts'}"
+    assert (code, said) == (130, f"seq2seq: note: {told}\n")
     assert [path.name for path in (tmp_path / "parts").iterdir()] == [JOURNAL]
     with (tmp_path / "parts" / JOURNAL).open("ab") as file:
         file.write(torn)
@@ -218,6 +232,16 @@ class TestRefusals:
         code, _, said = run("distill", "model", *arguments)
         assert code == 1
         assert "must translate from de to en. Received: a model from en to de" in said
+        assert not (tmp_path / "out").exists()
+
+    def test_text_of_the_other_direction(self, run, corpus, teacher, tmp_path):
+        arguments = ("--source", corpus[1], "--target", corpus[0], "--output", tmp_path / "out")
+        code, _, said = run("distill", "model", *arguments)
+        assert code == 2
+        assert (
+            f"The text must be en and de, in this order; exchange the two, or name the text as it is. "
+            f"Received: {corpus[1]}, de and en" in said
+        )
         assert not (tmp_path / "out").exists()
 
     def test_files_of_different_length(self, run, corpus, teacher, tmp_path):

@@ -138,6 +138,7 @@ class TestTables:
         comma = SimpleNamespace(source="a", text='a, "b"', sentences=(), flags=())
         translator = lambda texts, **_: [comma for _ in texts]  # noqa: E731
         translator.target_language = "xx"  # type: ignore[attr-defined]
+        translator.source_language = "en"
         assert translate("a.csv", "a;b\n", translator) == '"a, ""b""";b\n'.replace('"a, ""b"""', '"a, ""b"""')
 
     def test_semicolons_serve_too(self, translate: Translate) -> None:
@@ -243,6 +244,28 @@ class TestCatalogues:
             'msgstr "der \\"Schlüssel\\" %s\\n"', 'msgstr[0] "einen Schlüssel"', 'msgstr[1] "%d of der Schlüssel"',
             'msgstr "der Schlüssel"',
         }  # fmt: skip
+
+    @pytest.mark.parametrize("told", ["de", "de_AT", "de@informal", "", "LANGUAGE"])
+    def test_a_header_may_name_the_language(self, translate: Translate, told: str) -> None:
+        header = f'msgid ""\nmsgstr ""\n"Language-Team: fr\\n"\n"Language: {told}\\n"\n\n'
+        assert translate("a.po", header + 'msgid "you"\nmsgstr ""\n') == header + 'msgid "you"\nmsgstr "Sie"\n'
+
+    @pytest.mark.parametrize(
+        ("header", "line", "told"),
+        [
+            ('msgid ""\nmsgstr ""\n"MIME-Version: 1.0\\n"\n"Language: fr_CA\\n"\n', 4, "fr"),
+            ('# of us\nmsgid ""\r\nmsgstr "X-Source-Language: es\\nLanguage: de\\n"\r\n', 3, "es"),
+        ],
+    )
+    def test_a_header_of_other_languages_is_refused(
+        self, translate: Translate, header: str, line: int, told: str
+    ) -> None:
+        sentence = (
+            r"A document must be for the languages of its translator, en to de; take another translator, or correct "
+            rf"the document\. Received: .*a\.po, line {line} \({told}\)$"
+        )
+        with pytest.raises(documents.DocumentError, match=sentence):
+            translate("a.po", header + '\nmsgid "you"\nmsgstr ""\n')
 
     def test_the_header_tells_the_encoding(self, tmp_path: Path) -> None:
         source = tmp_path / "a.po"
@@ -571,6 +594,7 @@ class TestMarkdown:
         said = SimpleNamespace(source="", text=f"kalter Laden {start}", sentences=(), flags=())
         translator = lambda texts, **_: [said for _ in texts]  # noqa: E731
         translator.target_language = "xx"  # type: ignore[attr-defined]
+        translator.source_language = "en"
         done = translate("a.md", "a cold little shop\nof ours\n", translator)
         assert markdown_it.MarkdownIt().parse(done)[0].type == "paragraph_open" and "<li" not in done
         kinds = [token.type for token in markdown_it.MarkdownIt().parse(done)]
@@ -752,6 +776,21 @@ class TestArchives:
         done = text.replace("</source></t", '</source><target>der <g id="1">Schlüssel</g><x id="2"/></target></t', 1)
         done = done.replace("<target/>", "<target>ihm</target>").replace('="en"', '="en" target-language="de"')
         assert translate("a.xlf", text) == done
+
+    @pytest.mark.parametrize(
+        ("form", "told"),
+        [
+            ('<xliff version="1.2">\n<file source-language="es-MX" target-language="de">{}</file></xliff>', "es-MX"),
+            ('<xliff version="1.2">\n<file source-language="en" target-language="fr">{}</file></xliff>', "fr"),
+            ('\n<xliff version="2.0" srcLang="en" trgLang="fr"><file>{}</file></xliff>', "fr"),
+        ],
+    )
+    def test_xliff_of_other_languages_is_refused(self, translate: Translate, form: str, told: str) -> None:
+        unit = "<trans-unit><segment><source>you</source>{}</segment></trans-unit>"
+        with pytest.raises(documents.DocumentError, match=rf"en to de; .*a\.xlf, line 2 \({told}\)$"):
+            translate("a.xlf", form.format(unit.format("")))
+        done = form.format(unit.format("<target>tu</target>"))
+        assert translate("a.xlf", done).strip() == done.strip()  # where nothing is put, nothing can be wrong
 
     def test_entities_are_not_expanded(self, translate: Translate) -> None:
         bomb = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;"><!ENTITY f SYSTEM "file:///etc/hostname">]>'

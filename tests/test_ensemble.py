@@ -337,6 +337,14 @@ class TestCommand:
         texts[1].write_text("one\n", encoding="utf-8")
         assert cli.run([*argv, "--test-target", str(texts[1])]) == 3
 
+    def test_a_test_set_of_the_other_direction_is_refused(self, folder, tmp_path, capsys):
+        texts = [tmp_path / name for name in ("a.de", "a.en")]
+        for path in texts:
+            path.write_text("one\ntwo\n", encoding="utf-8")
+        argv = ["ensemble", str(folder / "one"), str(folder / "two"), "--output", str(tmp_path / "out")]
+        assert cli.run([*argv, "--test-source", str(texts[0]), "--test-target", str(texts[1])]) == 2
+        assert "The text must be en and de, in this order" in capsys.readouterr().err
+
     def test_info_names_every_member(self, both, capsys):
         assert cli.run(["info", str(both.path)]) == 0
         out = capsys.readouterr().out

@@ -121,6 +121,19 @@ def test_resuming_nothing_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("place", "goes_on"), [("vocabulary.learn", False), ("material.encode", True)])
+def test_who_stops_a_run_before_its_first_step_is_told_how_it_goes_on(tmp_path, capsys, monkeypatch, place, goes_on):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"seq2seq.pipeline.{place}", stop)
+    assert run(train(tmp_path)) == 130
+    folder = tmp_path / "run"
+    assert (folder / "config.yaml").exists() == goes_on
+    told = f"stopped; everything is saved. Continue with the same command and --resume, in {folder}"
+    assert f"seq2seq: note: {told if goes_on else 'interrupted'}\n" in capsys.readouterr().err
+
+
 def test_a_resumed_run_keeps_its_settings(learned, capsys):
     before = (learned / "config.yaml").read_bytes()
     assert run(["train", "--output", str(learned), "--resume", "--set", "training.epochs=99"]) == 1

@@ -41,6 +41,10 @@ def test_a_card_counts_what_was_kept() -> None:
     assert "skips: 1 of 2" in told and "11 to 20 words" in told
 
 
+def test_digits_of_other_scripts_are_the_same_numbers() -> None:
+    assert marks.numbers("٣٫٥ كيلوغرام، １２") == marks.numbers("3.5 kg, 12")
+
+
 def test_a_text_without_numbers_and_spaces_has_a_card_too() -> None:
     card = report.mark(sentences(sources=["一只狗。", "一" * 30], references=["ein Hund", "eins"]), samples=5)
     assert card.unit == "characters" and [each.length for each in card.buckets] == ["1 to 20", "21 to 40"]

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from seq2seq.cli import evaluate, shell
+from seq2seq.cli import direction, evaluate, shell
 from seq2seq.cli.errors import UsageError
 from seq2seq.cli.shell import app
 
@@ -38,6 +38,7 @@ def calibrate(
     import sacrebleu  # noqa: F401 - before the work: where it is missing, that must not cost a test set's time
 
     loaded = bundle.load(model)
+    direction.check(loaded, source, reference)
     shell.import_tensorflow()
     from seq2seq import release
 

@@ -5,7 +5,9 @@ It knows which files were named and what is to be done next; what a line becomes
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import shlex
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -13,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2seq.cli import errors, shell, streams
-from seq2seq.cli.errors import DataError, UsageError
+from seq2seq.cli import direction, errors, shell, streams
+from seq2seq.cli.errors import DataError, Interrupted, UsageError
 from seq2seq.cli.shell import app
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ def distill(
     from seq2seq import bundle, distillation
 
     translator = shell.load(model, engine, threads)
+    if target:
+        direction.check(translator, source, target)
     search = shell.search_config(translator, flags)
     backwards = shell.load(back, engine, threads) if back else None
     identity = {
@@ -79,7 +83,7 @@ def distill(
         "search": msgspec.to_builtins(search),
         "references": _digest(target) if target else False,
     } | ({"back": bundle.load(back, verify=False).digest} if back else {})
-    with streams.Progress("lines", total=lines) as progress:
+    with _going_on(output), streams.Progress("lines", total=lines) as progress:
         made = distillation.distill(
             translator,
             lambda: _pairs(source, target),
@@ -93,6 +97,19 @@ def distill(
     streams.show(f"{made.source}\n{made.target}")
     errors.say("note", ", ".join(f"{count:,} {kind}" for kind, count in made.counts.items()))
     errors.say("note", f"next: {_next(made, source)}")
+
+
+@contextlib.contextmanager
+def _going_on(output: Path) -> Iterator[None]:
+    """While entered, who stops what was begun in a folder is told how it goes on."""
+    from seq2seq import distillation
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not (output / distillation.JOURNAL).exists():
+            raise
+        raise Interrupted(f"stopped; what is done is saved. The same command goes on, in {output}") from None
 
 
 def _count(source: Path, target: Path | None) -> int:
@@ -127,11 +144,19 @@ def _pairs(source: Path, target: Path | None) -> Iterator[tuple[str, str]]:
 def _next(made: Distilled, source: Path) -> str:
     """The command that trains a student. It is judged on real translations: those held out beside the text, if any."""
     languages = made.source.suffix, made.target.suffix
-    words = [f"seq2seq train --source {made.source} --target {made.target} --output STUDENT"]
+    words: list[str | Path] = [
+        "seq2seq",
+        "train",
+        "--source",
+        made.source,
+        "--target",
+        made.target,
+        "--output",
+        "STUDENT",
+    ]
     for name in ("valid", "test"):
         held_out = [source.parent / f"{name}{language}" for language in languages]
-        if all(path.exists() for path in held_out):
-            words.append(f"--{name}-source {held_out[0]} --{name}-target {held_out[1]}")
-        else:
-            words.append(f"--{name}-source {name.upper()}{languages[0]} --{name}-target {name.upper()}{languages[1]}")
-    return " ".join(words)
+        if not all(path.exists() for path in held_out):
+            held_out = [Path(f"{name.upper()}{language}") for language in languages]
+        words += [f"--{name}-source", held_out[0], f"--{name}-target", held_out[1]]
+    return shlex.join(map(str, words))

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from seq2seq.cli import evaluate, shell
+from seq2seq.cli import direction, evaluate, shell
 from seq2seq.cli.errors import UsageError
 from seq2seq.cli.shell import app
 
@@ -34,6 +34,8 @@ def ensemble(
     from seq2seq import bundle
 
     loaded = [bundle.load(model) for model in models]  # before the imports below, which take seconds
+    if test_source and test_target:
+        direction.check(loaded[0], test_source, test_target)
     shell.import_tensorflow()
     from seq2seq import release
 

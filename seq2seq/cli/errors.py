@@ -48,6 +48,10 @@ class DataError(ValueError):
     """Input that cannot be read: not there, not UTF-8, or of the wrong number of lines."""
 
 
+class Interrupted(Exception):
+    """Someone stopped what can go on; the message says how."""
+
+
 class GateMissed(ValueError):
     """The result is there, but worse than what was asked for."""
 

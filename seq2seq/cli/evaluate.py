@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seq2seq.cli import shell, streams
+from seq2seq.cli import direction, shell, streams
 from seq2seq.cli.errors import DataError, GateMissed
 from seq2seq.cli.shell import app
 
@@ -60,14 +60,17 @@ def evaluate(
     from seq2seq import evaluation
 
     first, *second = [(each, shell.load(each, engine, threads)) for each in (model, against) if each is not None]
+    direction.check(first[1], source, reference)
+    for path, other in second:
+        direction.check_second(first[1], other, path)
     with contextlib.ExitStack() as stack:  # opened before the work, or the scores would be lost with the file
         out = stack.enter_context(streams.output(output)) if output else None
         card, hypotheses = _card(*first, sources, references, (flags, terms))
         for text in hypotheses:
             if out:
                 streams.write(out, text)
-    for other in second:
-        card["against"], others = _card(*other, sources, references, (flags, terms))
+    for path, other in second:
+        card["against"], others = _card(path, other, sources, references, (flags, terms))
         card["bootstrap"] = evaluation.bootstrap(hypotheses, others, references)
     shell.show(card if as_json else _text(card), as_json=as_json)
     if minimum_bleu is not None and card["bleu"] < minimum_bleu:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from seq2seq.cli import evaluate, shell, streams
+from seq2seq.cli import direction, evaluate, shell, streams
 from seq2seq.cli.errors import UsageError
 from seq2seq.cli.shell import app
 
@@ -51,6 +51,8 @@ def export(
     from seq2seq.web import languages
 
     loaded = bundle.load(model)  # before the imports below, which take seconds
+    if source and reference:
+        direction.check(loaded, source, reference)
     shell.import_tensorflow()
     from seq2seq import export as exports
 

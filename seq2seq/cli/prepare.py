@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from seq2seq.cli import shell, streams
+from seq2seq.cli import direction, shell, streams
 from seq2seq.cli.shell import app
 from seq2seq.config import CorpusConfig
 
@@ -54,9 +54,10 @@ def prepare(
     """
     from seq2seq import corpus
 
-    languages = shell.languages((source_lang, target_lang), source, target)
-    shell.refuse_reversed(languages, source, target)
+    languages = direction.told((source_lang, target_lang), source, target)
+    direction.refuse_reversed(languages, source, target)
     valid_files, test_files = shell.held_out(valid_source, valid_target, test_source, test_target)
+    direction.refuse_others(languages, (source, target), (valid_files, test_files))
     with streams.Progress("pairs") as progress:
         prepared = corpus.prepare(
             source,

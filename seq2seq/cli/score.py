@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2seq.cli import shell, streams
+from seq2seq.cli import direction, shell, streams
 from seq2seq.cli.errors import DataError
 from seq2seq.cli.shell import app
 
@@ -43,6 +43,7 @@ def score(
     streams.refuse_to_overwrite(output, source, target)
     pairs = list(zip(*streams.read_pairs(source, target, "target"), strict=True))
     translator = shell.load(model, engine, threads)
+    direction.check(translator, source, target)
     search = shell.search_config(translator, flags)
     form = streams.to_json if as_json else _with_pieces if per_piece else _plain
     with streams.output(output) as out, streams.Progress("pairs", quiet=streams.stdout_is_terminal()) as progress:

@@ -195,46 +195,6 @@ def load(model: Path, engine: str, threads: int | None = None, *, sure: bool = F
     return translator
 
 
-def languages(given: tuple[str | None, str | None], source: Path, target: Path | None) -> tuple[str, str]:
-    """Source and target language: as given, else what the files' names tell.
-
-    Raises:
-        UsageError: they are not given, and the files do not tell.
-    """
-    if given[0] and given[1]:
-        return given[0], given[1]
-    from seq2seq import corpus
-
-    try:
-        told = corpus.languages_from(source, target)
-    except corpus.CorpusError as error:
-        corpus.refuse_missing((source, target))
-        corpus.refuse_table_beside(source, target)
-        if target is None and str(source) != "-":
-            corpus.check_pairs(source)
-        raise UsageError(f"--source-lang and --target-lang must be given here. {error}") from None
-    return given[0] or told[0], given[1] or told[1]
-
-
-def refuse_reversed(languages: tuple[str | None, str | None], source: Path, target: Path | None) -> None:
-    """Refuses files whose names say that they are the other way round: a model of them would translate backwards.
-
-    Raises:
-        UsageError: they do.
-    """
-    from seq2seq import corpus
-
-    one, other = languages
-    if not (one and other):
-        return
-    told = corpus.contradiction((one, other), source, target)
-    if told and corpus.contradiction((other, one), source, target) is None:
-        raise UsageError(
-            f"The text must be {one} and {other}, in this order; exchange the two, or name the text as it is. "
-            f"Received: {source}, {told[0]} and {told[1]}"
-        )
-
-
 def held_out(
     valid_source: Path | None, valid_target: Path | None, test_source: Path | None, test_target: Path | None
 ) -> tuple[tuple[Path, Path | None] | None, tuple[Path, Path | None] | None]:

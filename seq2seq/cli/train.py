@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seq2seq.cli import errors, shell
+from seq2seq.cli import direction, errors, shell
 from seq2seq.cli.errors import UsageError
 from seq2seq.cli.shell import app
 
@@ -85,7 +85,7 @@ def train(
     --source and --target are aligned files; or --source alone is a TSV, CSV, JSONL or TMX file of pairs. Settings that
     are not given suit the size of the corpus.
     """
-    shell.held_out(valid_source, valid_target, test_source, test_target)
+    held_out = shell.held_out(valid_source, valid_target, test_source, test_target)
     begun, seconds = time.monotonic(), _seconds(budget) if budget is not None else 0.0
     _refuse_dry(dry_run, {"--resume": resume, "--ray-workers": ray_workers, "--gpus": gpus > 1})
     settings = _settings(configuration, assign or [])
@@ -97,8 +97,8 @@ def train(
     if source is not None:
         _set_languages(settings, (source_lang, target_lang), source, target, told=init_from is None)
         wanted = settings.get("source_language"), settings.get("target_language")
-        shell.refuse_reversed(wanted, source, target)
-        _refuse_other_languages(wanted, more)
+        direction.refuse_reversed(wanted, source, target)
+        direction.refuse_others(wanted, (source, target), (*more, *held_out))
     elif not resume:
         raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
 
@@ -215,18 +215,6 @@ def _corpora(
     return list(zip_longest(named, targets))
 
 
-def _refuse_other_languages(wanted: tuple[str | None, str | None], corpora: list[tuple[Any, Path | None]]) -> None:
-    from seq2seq import corpus
-
-    one, other = wanted
-    for source, target in corpora:
-        if one and other and (told := corpus.contradiction((one, other), source, target)):
-            raise UsageError(
-                f"All corpora must be of the same languages, {one} and {other}. "
-                f"Received: {source}, {told[0]} and {told[1]}"
-            )
-
-
 def _set_languages(
     settings: dict[str, Any],
     given: tuple[str | None, str | None],
@@ -239,7 +227,7 @@ def _set_languages(
     names = ("source_language", "target_language")
     named = [flag or settings.get(name) for flag, name in zip(given, names, strict=True)]
     try:
-        settings.update(zip(names, shell.languages((named[0], named[1]), source, target), strict=True))
+        settings.update(zip(names, direction.told((named[0], named[1]), source, target), strict=True))
     except UsageError:
         if told:
             raise

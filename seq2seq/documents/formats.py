@@ -137,7 +137,10 @@ def _whole(job: Job, encoding: str | None) -> None:
     is_page = suffix in (".html", ".htm", ".xhtml")
     told = hypertext.charset(data) if is_page else po.charset(data) if suffix in (".po", ".pot") else None
     form = files.Encoding.of(data, encoding or told)
-    parts = list(TEXTS[suffix](files.decoded(job.path, data, form), job.path))
+    text = files.decoded(job.path, data, form)
+    if suffix in (".po", ".pot"):
+        po.check(text, job.path, job.work.languages)
+    parts = list(TEXTS[suffix](text, job.path))
     write = files.writer(job.path, job.out, form, errors="xmlcharrefreplace" if is_page else "strict")
     for piece in job.whole(parts):
         write(piece)
@@ -156,6 +159,6 @@ def _lines(job: Job, columns: Sequence[str], encoding: str | None) -> None:
 def _xliff(job: Job) -> None:
     data = files.whole(job.path, job.stream)
     tree = trees.parse(data, job.path)
-    for _ in job.whole(list(interchange.xliff(tree, job.work.language))):
+    for _ in job.whole(list(interchange.xliff(tree, job.path, job.work.languages))):
         pass
     job.out.write(trees.serialised(tree, data))

@@ -10,12 +10,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from seq2seq.documents import languages
 from seq2seq.documents.units import DocumentError, Part, Unit, has_words, plain
 
 _LINE = re.compile(
     r'(?P<key>msgctxt|msgid_plural|msgid|msgstr(?:\[(?P<form>\d+)\])?)?[ \t]*"(?P<text>(?:[^"\\]|\\.)*)"[ \t]*'
 )
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_HEADER = re.compile(r'^msgid[ \t]+""[ \t]*\r?\n(?P<fields>msgstr(?:\s*"(?:[^"\\]|\\.)*")+)', re.MULTILINE)
+_LANGUAGE = r"(?<![\w-]){}:[ \t]*(?P<code>[A-Za-z]{{2,3}})(?![A-Za-z])"
 _CHARSET = re.compile(rb"charset=([\w-]+)")
 
 
@@ -23,6 +26,22 @@ def charset(data: bytes) -> str | None:
     """The encoding that the header names."""
     found = _CHARSET.search(data[:8192])
     return found[1].decode("ascii") if found and found[1] != b"CHARSET" else None
+
+
+def check(text: str, path: Path, wanted: languages.Languages) -> None:
+    """Refuses a catalogue whose header names other languages.
+
+    Raises:
+        DocumentError: it does.
+    """
+    header = _HEADER.search(text)
+    if header is None:
+        return
+    for side, name in enumerate(("X-Source-Language", "Language")):
+        if found := re.search(_LANGUAGE.format(name), header["fields"]):
+            told = (found["code"], "") if side == 0 else ("", found["code"])
+            line = text.count("\n", 0, header.start("fields") + found.start()) + 1
+            languages.check(wanted, told, path, line)
 
 
 def catalogue(text: str, path: Path) -> Iterator[Part]:

@@ -80,7 +80,7 @@ class Work:
     def __init__(self, translator: Translator, *, search: Any = None, terms: Terms | None = None) -> None:
         self._translator = translator
         self._settings: dict[str, Any] = {"search": search, "terms": terms}
-        self.language = translator.target_language
+        self.languages = translator.source_language, translator.target_language
         self.texts = 0
         """Units that were translated."""
         self.split = 0

@@ -40,11 +40,15 @@ def stopped(folder: Path) -> Interrupted:
 
 
 @contextlib.contextmanager
-def parts_of(folder: Path) -> Iterator[None]:
-    """While entered, a run is a part of the one in this folder: that is what goes on where it is stopped."""
+def resumable(folder: Path) -> Iterator[None]:
+    """While entered, what stops a run, or a part of it, says how the run in this folder goes on, if it is begun."""
     try:
         yield
     except Interrupted:
+        raise stopped(folder) from None
+    except KeyboardInterrupt:
+        if not has_text(folder):
+            raise
         raise stopped(folder) from None
 
 

@@ -18,7 +18,7 @@ import msgspec
 from seq2seq import bundle, config
 from seq2seq.bundle import Bundle
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import ROOM, Files, PipelineError, Run, check_folder, check_settings, parts_of, replace
+from seq2seq.pipeline.run import ROOM, Files, PipelineError, Run, check_folder, check_settings, replace, resumable
 from seq2seq.pipeline.train import train
 
 
@@ -66,7 +66,7 @@ def train_seeds(
             continue
         say(f"seed {seed}")
         going = run.folder.exists()
-        with parts_of(output):
+        with resumable(output):
             made = train(files, run.folder, settings=own, provenance=provenance, resume=going, before=before, say=say)
         if made:
             models.append(made)

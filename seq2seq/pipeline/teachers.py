@@ -19,7 +19,7 @@ from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.pipeline import alone
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, parts_of, replace, stopped
+from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, replace, resumable, stopped
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.taught import Taught, noise
 from seq2seq.pipeline.train import train
@@ -75,7 +75,7 @@ def train_with_teachers(
     check_folder(output, resume)
     check_kind(output, "--teachers")
     _check_number(output / "ensemble", teachers)
-    with parts_of(output), _kept(output, settings) as settings:
+    with resumable(output), _kept(output, settings) as settings:
         asked = config.build(settings)
         seed = asked.training.seed
         models = train_seeds(

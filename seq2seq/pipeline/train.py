@@ -28,7 +28,7 @@ from seq2seq.pipeline.alone import alone
 from seq2seq.pipeline.budget import AS_USUAL, Before
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
-from seq2seq.pipeline.run import ASTRAY, Files, Run, check_folder, check_settings, check_text, stopped, sweep
+from seq2seq.pipeline.run import ASTRAY, Files, Run, check_folder, check_settings, check_text, resumable, stopped, sweep
 from seq2seq.pipeline.start import start
 from seq2seq.pipeline.watching import Watch
 from seq2seq.tokenizer import Tokenizer
@@ -74,7 +74,7 @@ def train(
     check_folder(run.folder, resume)
     devices = distribution.connect(gpus, say)
     say = say if devices.chief else _silence
-    with alone(run.folder) if devices.chief else contextlib.nullcontext():
+    with resumable(run.folder), alone(run.folder) if devices.chief else contextlib.nullcontext():
         return _train(files, run, settings, provenance or {}, resume=resume, devices=devices, before=before, say=say)
 
 

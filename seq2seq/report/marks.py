@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seq2seq import evaluation
+from seq2seq.digits import latin
 
 WORST = 10
 BOUNDS = (10, 20, 30, 50)
@@ -149,12 +150,12 @@ def mark(test: Test, faults: Iterable[str] = (), *, samples: int = 1000) -> Card
 
 
 def numbers(text: str) -> Counter[str]:
-    """Those written in digits, without what separates thousands or decimals, for that differs among languages.
+    """Those written in digits of any script, without what separates thousands or decimals, for that differs too.
 
     >>> numbers("1,234.5 of 12") == numbers("12 von 1.234,5")
     True
     """
-    return Counter("".join(filter(str.isdigit, each)) for each in _NUMBER.findall(text))
+    return Counter("".join(filter(str.isdigit, each)) for each in _NUMBER.findall(latin(text)))
 
 
 def names(text: str) -> Counter[str]:

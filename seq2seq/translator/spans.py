@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from seq2seq.digits import latin
 from seq2seq.translator.text import LETTER
 
 _UNITS = (
@@ -44,7 +45,7 @@ class Span:
 
     text: str
     form: str
-    """Regular expression of what counts as it in a translation."""
+    """Regular expression of what counts as it in a translation, whose digits are those from 0 to 9."""
     glued: bool
     """Whether it stands right behind what is no space."""
 
@@ -52,13 +53,14 @@ class Span:
 def find(sentence: str) -> tuple[Span, ...]:
     """The spans of a sentence, in order.
 
-    A number counts as said in the other language's fashion too: other separators, its unit before or after it or
-    written as a word. Times of day, dates and plain whole numbers are language: 2:30 may become "halb drei".
+    A number counts as said in the other language's fashion too: digits of another script, other separators, its unit
+    before or after it or written as a word. Times of day, dates and plain whole numbers are language: 2:30 may become
+    "halb drei".
 
     >>> [span.text for span in find("Pay $12.50 (or 8 %) to {name}, see www.a.org/b.")]
     ['$12.50', '8 %', '{name}', 'www.a.org/b']
     """
-    return tuple(_span(found, sentence) for found in _SPAN.finditer(sentence))
+    return tuple(_span(found, sentence) for found in _SPAN.finditer(latin(sentence)))
 
 
 def missing(spans: Iterable[Span], translation: str) -> tuple[Span, ...]:
@@ -68,15 +70,16 @@ def missing(spans: Iterable[Span], translation: str) -> tuple[Span, ...]:
     ['%s']
     """
     lacking: list[Span] = []
+    written = latin(translation)
     first: dict[str, Span] = {}
     for text, count in Counter(first.setdefault(span.text, span).text for span in spans).items():
-        lacking += [first[text]] * (count - len(re.findall(first[text].form, translation)))
+        lacking += [first[text]] * (count - len(re.findall(first[text].form, written)))
     return tuple(lacking)
 
 
 def without(text: str) -> str:
     """The text with a space for each span."""
-    return _SPAN.sub(" ", text)
+    return _SPAN.sub(" ", latin(text))
 
 
 def _span(found: re.Match[str], sentence: str) -> Span:
@@ -85,11 +88,12 @@ def _span(found: re.Match[str], sentence: str) -> Span:
         text = text.rstrip(_TRAILING)
         while text.endswith((")", "]")) and text.count(text[-1]) > text.count("(" if text[-1] == ")" else "["):
             text = text[:-1].rstrip(_TRAILING)
+    said = sentence[found.start() :][: len(text)]
     glued = found.start() > 0 and not sentence[found.start() - 1].isspace()
     value = found["price_value"] or found["measure_value"] or found["number_value"]
     if not value:
         before = r"(?<!\w)" if text[0].isalnum() else ""
-        return Span(text, before + re.escape(text) + (r"(?!\w)" if text[-1].isalnum() else ""), glued)
+        return Span(said, before + re.escape(text) + (r"(?!\w)" if text[-1].isalnum() else ""), glued)
     form = rf"(?<!{LETTER})(?<!\d[.,]){_number(value)}(?![.,]?\d)"
     if unit := found["currency"] or found["unit"]:
         sign = re.escape(unit)
@@ -98,7 +102,7 @@ def _span(found: re.Match[str], sentence: str) -> Span:
         form = rf"(?:{sign}\s?{form}|{form}\s?(?:{sign}{sign_end}|{longer}(?:{_UNIT_WORD})))"
     else:
         form += f"(?!{LETTER})"
-    return Span(text, form, glued)
+    return Span(said, form, glued)
 
 
 def _number(value: str) -> str:
