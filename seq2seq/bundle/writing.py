@@ -62,8 +62,8 @@ def write(
                 config, written, provenance=provenance, scores=scores, members=members, calibration=calibration
             )
             _store(new / MANIFEST, manifest)
-            for path in kept:
-                _keep(path, new / path.name)
+            for each in kept:
+                _keep(each, new / each.name)
             _flush(new)
             replace(new, target)
             _flush(target.parent)

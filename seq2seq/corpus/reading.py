@@ -90,8 +90,8 @@ def refuse_table_beside(source: str | Path, target: str | Path | None) -> None:
     Raises:
         CorpusError: one does.
     """
-    for path in (source, target):
-        if target is not None and is_table(path or ""):
+    for path in (source, target) if target is not None else ():
+        if is_table(path):
             raise CorpusError(f"A table of pairs must be given alone, without a second file. Received: {path}")
 
 

@@ -154,7 +154,7 @@ def choose(
             return Choice(possible, cost, number > 0)
     wanted = epochs or 1
     raise PipelineError(
-        f"A budget must be enough for {wanted} {'epochs' if wanted > 1 else 'epoch'} of the smallest network, about "
+        f"A budget must be enough for {say_epochs(wanted)} of the smallest network, about "
         f"{say_time((budget.seconds - budget.left) + cost.total(wanted) / MARGIN)} here. "
         f"Received: {say_time(budget.seconds)}"
     )
@@ -171,12 +171,16 @@ def say_time(seconds: float) -> str:
     return f"{seconds / 3600:.1f} hours"
 
 
+def say_epochs(count: int) -> str:
+    return f"{count} {'epochs' if count > 1 else 'epoch'}"
+
+
 def describe(choice: Choice, resolved: Config, budget: Budget) -> Iterator[str]:
     """What was chosen, and why it should end in time."""
     sizes, cost, epochs = resolved.model, choice.cost, choice.epochs
     network = f"embedding {sizes.embedding}, units {sizes.units}, {resolved.tokenizer.vocabulary:,} pieces"
     yield (
-        f"budget of {say_time(budget.seconds)}: {epochs} {'epochs' if epochs > 1 else 'epoch'} of "
+        f"budget of {say_time(budget.seconds)}: {say_epochs(epochs)} of "
         f"{'a smaller network' if choice.reduced else 'the network that suits the corpus'} ({network})"
     )
     yield (

@@ -18,7 +18,7 @@ from seq2seq.batches import Pairs
 from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
 from seq2seq.pipeline import material
-from seq2seq.pipeline.budget import Budget, Cost, say_time
+from seq2seq.pipeline.budget import Budget, Cost, say_epochs, say_time
 from seq2seq.pipeline.measurement import measure
 from seq2seq.pipeline.run import Files, Run
 from seq2seq.pipeline.start import start
@@ -79,7 +79,7 @@ class Plan:
             _row("an epoch", say_time(cost.epoch)),
             _row("validation after it", say_time(cost.validation)),
             _row("preflight, export, scoring", say_time(cost.around)),
-            _row(f"in all, {epochs} {'epochs' if epochs > 1 else 'epoch'} at most", say_time(cost.total(epochs))),
+            _row(f"in all, {say_epochs(epochs)} at most", say_time(cost.total(epochs))),
         ]
 
 
