@@ -19,7 +19,7 @@ from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.pipeline import alone
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, replace, resumable, stopped
+from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, replace, resumable
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.taught import Taught, noise
 from seq2seq.pipeline.train import train
@@ -169,19 +169,16 @@ class Text:
         if source.exists() and target.exists():
             return source, target
         self._say(f"{name}: {by.source_language} to {by.target_language}, {len(pairs):,} sentences")
-        try:
-            made = distillation.distill(
-                Translator.load(by.path),
-                lambda: iter(pairs),
-                folder,
-                search=search,
-                identity={"model": by.digest, "text": name} | ({"back": back.digest} if back else {}),
-                back=Translator.load(back.path) if back else None,
-                keep_original=keep_original,
-                progress=_tenths(len(pairs), self._say),
-            )
-        except KeyboardInterrupt:
-            raise stopped(folder) from None
+        made = distillation.distill(
+            Translator.load(by.path),
+            lambda: iter(pairs),
+            folder,
+            search=search,
+            identity={"model": by.digest, "text": name} | ({"back": back.digest} if back else {}),
+            back=Translator.load(back.path) if back else None,
+            keep_original=keep_original,
+            progress=_tenths(len(pairs), self._say),
+        )
         return made.source, made.target
 
 
