@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from seq2seq.documents import archives, files, hypertext, interchange, markdown, po, resources, subtitles, tables, trees
 from seq2seq.documents.units import DocumentError, Part
-from seq2seq.documents.work import Job, Work
+from seq2seq.documents.work import Job, Reader, Work
 
 if TYPE_CHECKING:
-    from seq2seq.translator import Terms, Translator
+    from seq2seq.translator import Terms
 
 Progress = Callable[[float], None]
 
@@ -64,7 +64,7 @@ class Report:
 
 
 def translate(
-    translator: Translator,
+    translator: Reader,
     source: str | Path,
     target: str | Path,
     *,
@@ -81,7 +81,7 @@ def translate(
     64 MiB.
 
     Arguments:
-        translator: a `Translator`.
+        translator: a `Translator`, or what does as one.
         source, target: names of the files; they may be the same.
         search, terms: as for a call of the translator, for each text in the file.
         columns: of a table: numbers from 1, or names in its first line, which then stays; none: the first.

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from seq2seq.documents.projection import Link, links, project
 from seq2seq.documents.units import Atom, Element, Node, Part, Unit, has_words, is_plain, merged, text_of
 
 if TYPE_CHECKING:
-    from seq2seq.translator import Terms, Translation, Translator
+    from seq2seq.translator import Terms, Translation
 
 CHUNK, CHUNK_CHARACTERS = 256, 1 << 16
 """Most units, and characters, that are translated together."""
@@ -36,6 +36,18 @@ PLACEHOLDER = re.compile(
 )
 """What a program or a browser reads: it must stand in the translation as it is, and as often."""
 _STOP = re.compile(r"(?<=[^\W\d_])[.!?。！？]+(?=\s*$)")
+
+
+class Reader(Protocol):
+    """What a document needs of a `Translator`."""
+
+    @property
+    def source_language(self) -> str: ...
+    @property
+    def target_language(self) -> str: ...
+    @property
+    def explain(self) -> Callable[..., Any]: ...
+    def __call__(self, texts: list[str], *, search: Any = None, terms: Terms | None = None) -> list[Translation]: ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ class Work:
         search, terms: as for a call of it.
     """
 
-    def __init__(self, translator: Translator, *, search: Any = None, terms: Terms | None = None) -> None:
+    def __init__(self, translator: Reader, *, search: Any = None, terms: Terms | None = None) -> None:
         self._translator = translator
         self._settings: dict[str, Any] = {"search": search, "terms": terms}
         self.languages = translator.source_language, translator.target_language

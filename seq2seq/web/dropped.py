@@ -90,7 +90,7 @@ class _Reader:
         self._desk = desk
         self._between = between
         self._characters = 0
-        self.target_language = desk.translator.target_language
+        self.source_language, self.target_language = desk.translator.source_language, desk.translator.target_language
         self.explain = desk.translator.explain
 
     def __call__(self, texts: Sequence[str], *, search: Any = None, terms: Any = None) -> list[Translation]:
@@ -126,7 +126,7 @@ class _Work:
             source, target = Path(folder, f"file{self._suffix}"), Path(folder, f"done{self._suffix}")
             source.write_bytes(self._content)
             try:
-                reader: Any = _Reader(self.desk, self._go_on)
+                reader = _Reader(self.desk, self._go_on)
                 report = documents.translate(reader, source, target, progress=self._told, **self._settings)
             except documents.DocumentError as error:
                 raise documents.DocumentError(str(error).replace(str(source), "the file")) from None
