@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +133,14 @@ def test_what_the_shell_ignores_stays_ignored() -> None:
 def test_the_clock_does_not_end_a_process_that_is_ending(number: int) -> None:
     said, _ = ran(HEAD.format(number=number) + AFTERWARDS)
     assert said == "ended\n"
+
+
+def test_an_interrupt_while_the_command_line_loads_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(20)")
+    command = [sys.executable, "-m", "seq2seq", "info"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "seq2seq: note: interrupted\n")
 
 
 def test_the_second_signal_to_a_training_acts_as_usual():

@@ -64,7 +64,7 @@ ParseError: Any = typer.BadParameter.__mro__[2]
 
 
 def main() -> None:
-    """What the console script calls: runs the command line of this process and ends it."""
+    """Runs the command line of this process and ends it."""
     if "_SEQ2SEQ_COMPLETE" in os.environ:
         app(prog_name="seq2seq")  # the shell asks for completions
     with interrupts.insisting():
