@@ -68,12 +68,14 @@ def slopes_of(dtype: str) -> dict[str, tuple]:
     return found
 
 
-@pytest.mark.parametrize(("dtype", "apart"), [("float32", 1e-5), ("bfloat16", 0.2)])
-def test_the_loss_of_a_readout_is_that_of_its_logits(dtype: str, apart: float):
+@pytest.mark.parametrize(("dtype", "share"), [("float32", 1e-6), ("bfloat16", 2**-6)])
+def test_the_loss_of_a_readout_is_that_of_its_logits(dtype: str, share: float):
+    """To a share of the largest: four units of the last bit of bfloat16, in which some processors add products up."""
     found = slopes_of(dtype)
     for plain, ours in zip(*found.values(), strict=True):
-        assert ours.dtype == tf.float32 and np.abs(plain).max() > 5 * apart
-        np.testing.assert_allclose(ours, plain, atol=apart)
+        largest = float(np.abs(plain).max())
+        assert ours.dtype == tf.float32 and largest > 1
+        np.testing.assert_allclose(ours, plain, rtol=0, atol=share * largest)
 
 
 def test_what_is_next_to_impossible_has_a_finite_loss():
