@@ -145,7 +145,7 @@ def test_an_ensemble_is_refused(model, tmp_path, monkeypatch):
 
 
 def test_a_run_without_a_parent_adopts_nothing(tmp_path):
-    assert parent.adopt(pipeline.Run(tmp_path), None, None, judge=lambda model: {}, say=print) == {}
+    assert parent.adopt(pipeline.Run(tmp_path), None, judge=lambda model: {}, say=print) == {}
 
 
 def test_weights_of_another_network_are_refused(model, tmp_path):
@@ -153,7 +153,7 @@ def test_weights_of_another_network_are_refused(model, tmp_path):
     parent.inherit(model, run, {}, 100)
     other = Seq2Seq(config.build({"model": {**MODEL, "units": 14}}).model, 280)
     with pytest.raises(checkpoint.CheckpointError, match="must have shape"):
-        parent.adopt(run, other, None, judge=lambda model: {}, say=print)
+        parent.adopt(run, other, judge=lambda model: {}, say=print)
 
 
 def test_a_child_that_is_worse_than_its_parent_says_so(run, files, model, tmp_path, weights_alone, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from seq2seq import bundle, card, checkpoint, config, weights
 from seq2seq.bundle import Bundle
@@ -60,10 +61,21 @@ def inherit(parent: Bundle, run: Run, settings: Mapping[str, Any], pairs: int) -
     return config.build(msgspec.to_builtins(parent.config), config.fine_tuning(parent.config, pairs), dict(settings))
 
 
+def check(run: Run, again: Path | None) -> None:
+    """Refuses another parent than the run was begun with.
+
+    Raises:
+        PipelineError: a resumed run names another one.
+    """
+    if again and bundle.load(again, verify=False).digest != _kept(run)[1].get("digest"):
+        raise PipelineError(
+            f"A resumed run keeps the model that it began with; another one needs a new folder. Received: {again}"
+        )
+
+
 def adopt(
     run: Run,
     model: Seq2Seq,
-    again: Path | None,
     *,
     judge: Callable[[Seq2Seq], Mapping[str, float]],
     say: Callable[[str], None],
@@ -71,23 +83,20 @@ def adopt(
     """Gives the model its parent's weights, if the run has a parent; what provenance should say of it, "bleu" included.
 
     Args:
-        again: the parent that a resumed run names, if it does.
         judge: says how good the parent is on the validation set, before anything is learned.
-
-    Raises:
-        PipelineError: a resumed run names another parent.
     """
-    arrays, origin = checkpoint.load(run.parent) if run.parent.exists() else ({}, {})
-    if again and bundle.load(again, verify=False).digest != origin.get("digest"):
-        raise PipelineError(
-            f"A resumed run keeps the model that it began with; another one needs a new folder. Received: {again}"
-        )
+    arrays, origin = _kept(run)
     if not origin:
         return {}
     checkpoint.assign(checkpoint.by_path(model.weights), arrays)
     origin["bleu"] = judge(model)["bleu"]
     say(f"going on from {origin['name']}: valid BLEU {origin['bleu']:.1f}")
     return {"parent": origin}
+
+
+def _kept(run: Run) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The weights of the parent, and what is known of it; nothing where the run has none."""
+    return checkpoint.load(run.parent) if run.parent.exists() else ({}, {})
 
 
 def _free(change: str) -> bool:
