@@ -960,10 +960,19 @@ class TestCommand:
         assert code == 3 and "a.po, line 1" in said and said.count("\n") == 1
         assert not (tmp_path / "b.po").exists()
 
+    def test_a_template_may_become_a_catalogue(self, run, tmp_path: Path) -> None:
+        (tmp_path / "a.pot").write_text('msgid "you"\nmsgstr ""\n')
+        assert run("translate", "model", "--file", tmp_path / "a.pot", "--output", tmp_path / "B.PO")[0] == 0
+
     @pytest.mark.parametrize(
         ("flags", "sentence"),
         [
             (["--file", "a.po"], "--file needs --output"),
+            (
+                ["--file", "a.docx", "--output", "b.txt"],
+                "--output must end in .docx, for --file is such a document. Received: b.txt",
+            ),
+            (["--file", "a.PO", "--output", "b"], "--output must end in .po or .pot, for --file is such a document."),
             (["--file", "a.po", "--output", "b.po", "--json"], "--json is for lines, not for documents"),
             (["--column", "1"], "--column needs --file. Received: --column alone"),
         ],
