@@ -19,6 +19,7 @@ import web_standin
 from injections import PAYLOADS
 
 from seq2seq import documents
+from seq2seq.cli import shell
 from seq2seq.documents import archives, files
 from seq2seq.documents.projection import Link, links, project
 from seq2seq.documents.units import Atom, Element, reflow
@@ -943,8 +944,6 @@ def test_whatever_is_in_a_file_it_is_translated_with_all_its_lines_or_refused(tm
 class TestCommand:
     @pytest.fixture(autouse=True)
     def _stand_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from seq2seq.cli import shell
-
         monkeypatch.setattr(shell, "load", lambda *_: Words())
 
     def test_a_document_in_a_document_out(self, run, tmp_path: Path) -> None:
@@ -959,6 +958,12 @@ class TestCommand:
         code, _, said = run("translate", "model", "--file", tmp_path / "a.po", "--output", tmp_path / "b.po")
         assert code == 3 and "a.po, line 1" in said and said.count("\n") == 1
         assert not (tmp_path / "b.po").exists()
+
+    def test_a_missing_one_is_met_before_a_model_is_loaded(self, run, tmp_path: Path, monkeypatch) -> None:
+        monkeypatch.setattr(shell, "load", lambda *_: pytest.fail("it takes seconds"))
+        code, _, said = run("translate", "model", "--file", tmp_path / "a.po", "--output", tmp_path / "b.po")
+        sentence = f"A document must be a readable file. Received: {tmp_path / 'a.po'} (No such file or directory)"
+        assert (code, said) == (3, f"seq2seq: error: {sentence}\n")
 
     def test_a_template_may_become_a_catalogue(self, run, tmp_path: Path) -> None:
         (tmp_path / "a.pot").write_text('msgid "you"\nmsgstr ""\n')

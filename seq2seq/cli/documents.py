@@ -72,6 +72,8 @@ def translate(flags: Mapping[str, Any], search: dict[str, Any], terms: Terms) ->
         raise errors.UsageError(
             f"--output must end in {' or '.join(fitting)}, for --file is such a document. Received: {flags['output']}"
         )
+    with documents.opened(flags["file"]):
+        pass  # it is there: what follows takes seconds
     translator = shell.load(flags["model"], flags["engine"], flags["threads"])
     with streams.Progress("per cent", total=100) as progress:
         report = documents.translate(
