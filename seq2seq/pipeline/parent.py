@@ -18,7 +18,8 @@ from seq2seq.config import Config
 from seq2seq.model import Seq2Seq
 from seq2seq.pipeline.run import PipelineError, Run, replace
 
-KEPT = ("source_language", "target_language", "corpus.unicode", "tokenizer.", "model.")
+LANGUAGES = {"source_language": "--source-lang", "target_language": "--target-lang"}
+KEPT = ("corpus.unicode", "tokenizer.", "model.")
 FREE = (*(f"model.{name}" for name in config.DROPOUTS), "model.variational_dropout")
 
 
@@ -36,15 +37,26 @@ def load(path: Path, settings: Mapping[str, Any]) -> Bundle:
             f"Received: {path}, an ensemble of {len(parent.members)}"
         )
     asked = config.build(msgspec.to_builtins(parent.config), dict(settings))
+    _check_languages(parent.config, asked, path)
     changed = [
         change for change in config.changes(parent.config, asked) if change.startswith(KEPT) and not _free(change)
     ]
     if changed:
         raise PipelineError(
-            "A model that is trained further keeps its languages, tokenizers and sizes. "
+            "A model that is trained further keeps its tokenizers and sizes. "
             f"Received: {', '.join(changed)}, for {path}"
         )
     return parent
+
+
+def _check_languages(own: Config, asked: Config, path: Path) -> None:
+    wrong = [name for name in LANGUAGES if getattr(asked, name) != getattr(own, name)]
+    if wrong:
+        must = " and ".join(f"{LANGUAGES[name]} must be {getattr(own, name)}" for name in wrong)
+        told = " and ".join(getattr(asked, name) for name in wrong)
+        raise PipelineError(
+            f"A model that is trained further keeps its languages; {must}. Received: {told}, for {path}"
+        )
 
 
 def inherit(parent: Bundle, run: Run, settings: Mapping[str, Any], pairs: int) -> Config:
