@@ -56,6 +56,15 @@ class Bundle(SimpleNamespace):
 
 
 class TestTrain:
+    @pytest.fixture(autouse=True)
+    def files(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        for stem in ("a", "b", "v"):
+            for ending in ("en", "de", "one", "two"):
+                Path(f"{stem}.{ending}").touch()
+        for name in ("a.en-de.tsv", "b.tsv", "t.tsv", "a.align"):
+            Path(name).touch()
+
     @pytest.fixture
     def calls(self, stand_in):
         calls: list[dict] = []
@@ -198,6 +207,32 @@ class TestTrain:
         assert (code, out) == (2, "")
         assert sentence in err
         assert calls == []
+
+    @pytest.mark.parametrize("missing", ["a.en", "a.de", "b.en", "v.de", "t.tsv", "a.align"])
+    def test_a_missing_file_is_met_before_tensorflow_is_imported(self, missing, calls, run, monkeypatch):
+        monkeypatch.setattr(shell, "import_tensorflow", lambda: pytest.fail("it takes seconds"))
+        Path(missing).unlink()
+        text = ("--source", "a.en", "--target", "a.de", "--source", "b.en", "--target", "b.de")
+        sets = ("--valid-source", "v.en", "--valid-target", "v.de", "--test-source", "t.tsv")
+        links = ("--alignment", "a.align", "--alignment", "a.align")
+        code, out, err = run("train", *text, *sets, *links, "--output", "r")
+        sentence = f"A corpus must be a file that can be read. Received: {missing} (it does not exist)"
+        assert (code, out, err) == (3, "", f"seq2seq: error: {sentence}\n")
+
+    def test_a_missing_parent_is_met_before_tensorflow_is_imported(self, calls, run, monkeypatch):
+        monkeypatch.setattr(shell, "import_tensorflow", lambda: pytest.fail("it takes seconds"))
+        code, _, err = run("train", "--source", "a.en", "--target", "a.de", "--output", "r", "--init-from", "none")
+        assert (code, "must be an existing folder. Received: none, which" in err) == (4, True)
+
+    def test_files_that_were_read_or_are_another_machines_need_not_be_there(self, calls, run, monkeypatch):
+        for name in ("a.en", "a.de"):
+            Path(name).unlink()
+        text = ("--source", "a.en", "--target", "a.de")
+        assert run("train", *text, "--output", "r", "--resume", "--init-from", "none")[0] == 0
+        cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+        assert run("train", *text, "--output", "r")[0] == 0
+        assert len(calls) == 2
 
     def test_an_interruption_says_how_to_go_on(self, stand_in, run):
         interrupted = type("Interrupted", (Exception,), {"__module__": "seq2seq.pipeline"})

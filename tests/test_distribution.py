@@ -224,6 +224,11 @@ def test_the_command_on_two_machines_is_stopped_goes_on_ships_and_trains_that_fu
     (first, other) = go("run", *sizes, "--resume")
     assert first[:2] == (0, f"{tmp_path}/run/model\n") and other[:2] == (0, ""), (first, other)
     assert 1 <= stopped < 30 and f"epoch {stopped + 1:2d}:" in first[2]
+    model = tmp_path / "run" / "model" / "manifest.json"
+    made = model.stat().st_mtime_ns
+    (first, other) = go("run", *sizes, "--resume")
+    assert first[:2] == (0, f"{tmp_path}/run/model\n") and other[:2] == (0, ""), (first, other)
+    assert "the run is finished already" in first[2] and model.stat().st_mtime_ns == made
     (first, other) = go("more", "--init-from", "run/model", "--set", "training.epochs=1", "--no-preflight")
     assert first[:2] == (0, f"{tmp_path}/more/model\n") and other[:2] == (0, ""), (first, other)
     assert "going on from" in first[2]

@@ -19,6 +19,7 @@ import web_standin
 from injections import PAYLOADS
 
 from seq2seq import documents
+from seq2seq.cli import shell
 from seq2seq.documents import archives, files
 from seq2seq.documents.projection import Link, links, project
 from seq2seq.documents.units import Atom, Element, reflow
@@ -943,8 +944,6 @@ def test_whatever_is_in_a_file_it_is_translated_with_all_its_lines_or_refused(tm
 class TestCommand:
     @pytest.fixture(autouse=True)
     def _stand_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from seq2seq.cli import shell
-
         monkeypatch.setattr(shell, "load", lambda *_: Words())
 
     def test_a_document_in_a_document_out(self, run, tmp_path: Path) -> None:
@@ -960,10 +959,25 @@ class TestCommand:
         assert code == 3 and "a.po, line 1" in said and said.count("\n") == 1
         assert not (tmp_path / "b.po").exists()
 
+    def test_a_missing_one_is_met_before_a_model_is_loaded(self, run, tmp_path: Path, monkeypatch) -> None:
+        monkeypatch.setattr(shell, "load", lambda *_: pytest.fail("it takes seconds"))
+        code, _, said = run("translate", "model", "--file", tmp_path / "a.po", "--output", tmp_path / "b.po")
+        sentence = f"A document must be a readable file. Received: {tmp_path / 'a.po'} (No such file or directory)"
+        assert (code, said) == (3, f"seq2seq: error: {sentence}\n")
+
+    def test_a_template_may_become_a_catalogue(self, run, tmp_path: Path) -> None:
+        (tmp_path / "a.pot").write_text('msgid "you"\nmsgstr ""\n')
+        assert run("translate", "model", "--file", tmp_path / "a.pot", "--output", tmp_path / "B.PO")[0] == 0
+
     @pytest.mark.parametrize(
         ("flags", "sentence"),
         [
             (["--file", "a.po"], "--file needs --output"),
+            (
+                ["--file", "a.docx", "--output", "b.txt"],
+                "--output must end in .docx, for --file is such a document. Received: b.txt",
+            ),
+            (["--file", "a.PO", "--output", "b"], "--output must end in .po or .pot, for --file is such a document."),
             (["--file", "a.po", "--output", "b.po", "--json"], "--json is for lines, not for documents"),
             (["--column", "1"], "--column needs --file. Received: --column alone"),
         ],

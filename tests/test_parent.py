@@ -106,20 +106,34 @@ def test_a_single_file_of_pairs_has_the_languages_of_the_parent(run, text, model
     [
         ({"model": {"units": 64}}, "model.units=64"),
         ({"tokenizer": {"vocabulary": 999}}, "tokenizer.vocabulary=999"),
-        ({"source_language": "de", "target_language": "en"}, "source_language=de, target_language=en"),
         ({"corpus": {"unicode": "NFKC"}}, "corpus.unicode=NFKC"),
     ],
 )
 def test_what_contradicts_the_parent_is_refused(model, settings, change):
     with pytest.raises(pipeline.PipelineError) as error:
         parent.load(model.path, settings)
-    sentence = "A model that is trained further keeps its languages, tokenizers and sizes. Received: "
+    sentence = "A model that is trained further keeps its tokenizers and sizes. Received: "
     assert str(error.value) == f"{sentence}{change}, for {model.path}"
+
+
+@pytest.mark.parametrize(
+    ("languages", "must", "told"),
+    [
+        (("en_GB", "de"), "--source-lang must be en", "en_GB"),
+        (("en", "fr"), "--target-lang must be de", "fr"),
+        (("de", "en"), "--source-lang must be en and --target-lang must be de", "de and en"),
+    ],
+)
+def test_other_languages_are_refused_with_the_flag_to_change(model, languages, must, told):
+    with pytest.raises(pipeline.PipelineError) as error:
+        parent.load(model.path, dict(zip(("source_language", "target_language"), languages, strict=True)))
+    sentence = f"A model that is trained further keeps its languages; {must}. Received: {told}, for {model.path}"
+    assert str(error.value) == sentence
 
 
 def test_it_is_refused_before_anything_is_written(run, files, model, tmp_path):
     code, _, said = further(run, files, model, tmp_path / "child", "--set", "model.units=64")
-    assert code == 1 and "keeps its languages, tokenizers and sizes" in said
+    assert code == 1 and "keeps its tokenizers and sizes" in said
     assert not (tmp_path / "child").exists()
     assert (
         run("train", "--source", files[1], "--target", files[0], "--output", tmp_path / "x", "--init-from", model.path)[
@@ -145,7 +159,7 @@ def test_an_ensemble_is_refused(model, tmp_path, monkeypatch):
 
 
 def test_a_run_without_a_parent_adopts_nothing(tmp_path):
-    assert parent.adopt(pipeline.Run(tmp_path), None, None, judge=lambda model: {}, say=print) == {}
+    assert parent.adopt(pipeline.Run(tmp_path), None, judge=lambda model: {}, say=print) == {}
 
 
 def test_weights_of_another_network_are_refused(model, tmp_path):
@@ -153,7 +167,7 @@ def test_weights_of_another_network_are_refused(model, tmp_path):
     parent.inherit(model, run, {}, 100)
     other = Seq2Seq(config.build({"model": {**MODEL, "units": 14}}).model, 280)
     with pytest.raises(checkpoint.CheckpointError, match="must have shape"):
-        parent.adopt(run, other, None, judge=lambda model: {}, say=print)
+        parent.adopt(run, other, judge=lambda model: {}, say=print)
 
 
 def test_a_child_that_is_worse_than_its_parent_says_so(run, files, model, tmp_path, weights_alone, monkeypatch):

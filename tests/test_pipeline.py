@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,30 @@ def test_a_resumed_run_keeps_its_settings(learned, capsys):
     message = "A resumed run keeps its settings; other ones need a new folder. Received: training.epochs=99"
     assert message in capsys.readouterr().err
     assert (learned / "config.yaml").read_bytes() == before
+
+
+def test_a_run_that_is_finished_stays_as_it_is(learned, capsys):
+    before = {path: path.stat().st_mtime_ns for path in learned.rglob("*")}
+    assert run(["train", "--output", str(learned), "--resume"]) == 0
+    model = learned / "model"
+    assert capsys.readouterr() == (f"{model}\n", f"the run is finished already; its model is in {model}\n")
+    assert {path: path.stat().st_mtime_ns for path in learned.rglob("*")} == before
+
+
+@pytest.mark.parametrize("left", ["no model", "no scores", "half a file"])
+def test_a_run_without_a_whole_model_is_not_finished(learned, tmp_path, monkeypatch, capsys, left):
+    folder = tmp_path / "run"
+    shutil.copytree(learned, folder, ignore=shutil.ignore_patterns("checkpoints", "tensorboard"))
+    assert pipeline.Run(folder).finished
+    if left == "no model":
+        shutil.rmtree(folder / "model")
+    elif left == "no scores":
+        bundle.write(folder / "model", **bundle.load(folder).contents() | {"scores": []})
+    else:
+        os.truncate(folder / "model" / "weights.safetensors", 99)
+    monkeypatch.setattr(material, "encode", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert run(["train", "--output", str(folder), "--resume"]) == 130
+    assert "finished" not in capsys.readouterr().err
 
 
 def test_a_run_goes_on_in_the_numbers_that_it_began_in(tmp_path, monkeypatch):

@@ -185,6 +185,8 @@ def test_the_command_prints_every_folder(run, tmp_path, monkeypatch):
         return [SimpleNamespace(path=output / f"seed-{number}" / "model") for number in numbers]
 
     monkeypatch.setattr(pipeline, "train_seeds", train_seeds)
-    out = tmp_path / "x"
-    code, said, _ = run("train", "--source", "a.en", "--target", "a.de", "--output", out, "--seeds", "4,2")
+    out, text = tmp_path / "x", (tmp_path / "a.en", tmp_path / "a.de")
+    for path in text:
+        path.touch()
+    code, said, _ = run("train", "--source", text[0], "--target", text[1], "--output", out, "--seeds", "4,2")
     assert (code, said) == (0, f"{out}/seed-4/model\n{out}/seed-2/model\n")

@@ -40,6 +40,7 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     calls: list[tuple[str, Any, Any]] = []
     backs: dict[str, Any] = {}
     told: dict[str, Any] = {}
+    said: list[str] = []
     settings = {
         "model": {"dropout": 0.3, "word_dropout": 0.1},
         "training": {"epochs": 20, "r_drop": 5.0, "seed": 4},
@@ -93,9 +94,9 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     def go(teachers: int = 2, **more: Any) -> bundle.Bundle:
         files, rest = Files(Path("a.en"), Path("a.de")), {"settings": {**LANGUAGES, **settings}, **more}
-        return pipeline.train_with_teachers(files, output, teachers, say=lambda _: None, **rest)
+        return pipeline.train_with_teachers(files, output, teachers, say=said.append, **rest)
 
-    return SimpleNamespace(calls=calls, backs=backs, told=told, go=go, output=output, settings=settings)
+    return SimpleNamespace(calls=calls, backs=backs, told=told, said=said, go=go, output=output, settings=settings)
 
 
 class TestStages:
@@ -221,6 +222,8 @@ class TestStages:
     def test_what_is_refused_is_not_remembered(self, staged, monkeypatch):
         staged.go()
         asked = (staged.output / "asked.json").read_bytes()
+        (staged.output / "model" / "manifest.json").unlink()
+        (staged.output / "model" / "a").unlink()
         done = teachers.train_seeds
 
         def refused(*files: Any, settings: Any, **rest: Any) -> None:
@@ -260,8 +263,18 @@ class TestStages:
         with pytest.raises(PipelineError, match="A new run needs a new folder"):
             staged.go()
         staged.calls.clear()
-        staged.go(resume=True)
-        assert [name for name, *_ in staged.calls] == ["teachers"]  # which looks, and finds its models
+        assert staged.go(resume=True).path == staged.output / "model"
+        assert staged.calls == []
+        assert staged.said[-1] == f"the run is finished already; its model is in {staged.output / 'model'}"
+
+    def test_what_is_done_keeps_its_settings_and_its_text(self, staged):
+        staged.go()
+        (staged.output / "teachers" / "seed-4" / "data" / "given.json").write_text('{"text": ["b.en", "b.de"]}')
+        with pytest.raises(PipelineError, match=r"keeps its text; .*: a\.en and a\.de, begun with b\.en and b\.de$"):
+            staged.go(resume=True)
+        staged.settings["training"]["epochs"] = 30
+        with pytest.raises(PipelineError, match=r"keeps its settings; .* Received: training\.epochs=30$"):
+            staged.go(resume=True)
 
     def test_a_model_that_has_no_scores_yet_is_not_done(self, staged):
         staged.go()

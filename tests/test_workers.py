@@ -20,7 +20,8 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from seq2seq import checkpoint, pipeline, training
+from seq2seq import bundle, checkpoint, config, pipeline, training
+from seq2seq.bundle import reading
 from seq2seq.config import ConfigError
 from seq2seq.distribution import DistributionError
 from seq2seq.pipeline import Budget, Files, Interrupted, PipelineError, Workers, workers
@@ -265,6 +266,20 @@ def test_a_worker_that_is_started_again_resumes(ray, trained, tmp_path):
     trained.clear()
     go(tmp_path / "run")
     assert [call["resume"] for call in trained] == [False, False, True, True]
+
+
+def test_a_finished_run_needs_no_cluster(ray, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "load", reading.load)
+    resolved = config.build({"source_language": "en", "target_language": "de"})
+    scored = {"config": resolved, "files": {"a": b"1"}, "provenance": {}, "scores": [{"test": "test"}]}
+    made = bundle.write(tmp_path / "run" / "model", **scored)
+    (tmp_path / "run" / "data").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text(config.dump(resolved))
+    rest = {"settings": {}, "resume": True}
+    assert go(tmp_path / "run", **rest) == (made, [f"the run is finished already; its model is in {made.path}"])
+    with pytest.raises(PipelineError, match="A resumed run keeps its settings"):
+        go(tmp_path / "run", **rest | {"settings": {"training": {"epochs": 2}}})
+    assert not ray.inits and not trained
 
 
 class Clock:

@@ -61,10 +61,19 @@ def translate(flags: Mapping[str, Any], search: dict[str, Any], terms: Terms) ->
     Arguments:
         flags: the command's arguments by name.
         search, terms: what is asked of each translation.
+
+    Raises:
+        UsageError: the name of the output says that it is something else.
     """
     from seq2seq import documents
 
-    documents.check(flags["file"], columns=flags["column"] or ())
+    fitting = documents.endings(documents.check(flags["file"], columns=flags["column"] or ()))
+    if flags["output"].suffix.lower() not in fitting:
+        raise errors.UsageError(
+            f"--output must end in {' or '.join(fitting)}, for --file is such a document. Received: {flags['output']}"
+        )
+    with documents.opened(flags["file"]):
+        pass  # it is there: what follows takes seconds
     translator = shell.load(flags["model"], flags["engine"], flags["threads"])
     with streams.Progress("per cent", total=100) as progress:
         report = documents.translate(

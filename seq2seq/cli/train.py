@@ -11,8 +11,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Sequence
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,6 +99,8 @@ def train(
         wanted = settings.get("source_language"), settings.get("target_language")
         direction.refuse_reversed(wanted, source, target)
         direction.refuse_others(wanted, (source, target), (*more, *held_out))
+        if not (resume or os.environ.get("TF_CONFIG")):  # else the text may have been read, or be another machine's
+            _refuse_missing(((source, target), *more, *held_out), alignments or [], init_from)
     elif not resume:
         raise UsageError("--source must name the text to train on, or --resume a run to go on with. Received: neither")
 
@@ -145,6 +147,17 @@ def _refuse_teachers(teachers: int | None, against: dict[str, Any]) -> None:
     for flag, given in against.items():
         if teachers and given:
             raise UsageError(f"--teachers trains several models, one after the other. Received: --teachers and {flag}")
+
+
+def _refuse_missing(
+    texts: Iterable[tuple[Path, Path | None] | None], alignments: list[Path], model: Path | None
+) -> None:
+    """Refuses what is not there before the imports that take seconds."""
+    from seq2seq import bundle, corpus
+
+    corpus.refuse_missing([*chain.from_iterable(filter(None, texts)), *alignments])
+    if model:
+        bundle.load(model, verify=False)
 
 
 def _refuse_machines(kind: str) -> None:

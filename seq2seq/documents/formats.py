@@ -45,6 +45,8 @@ TEXTS: dict[str, Callable[[str, Path], Iterator[Part]]] = {
 XML = (".xlf", ".xliff")
 SUFFIXES = (*STREAMS, *TABLES, *TEXTS, *XML, *archives.MEMBERS)
 """Endings of the names of files that can be translated."""
+ALIKE = ((".txt", ".text"), (".tsv", ".tab"), (".po", ".pot"), (".html", ".htm"), (".md", ".markdown"), XML)
+"""Endings that say the same of a file."""
 NEEDED = {"lxml": "lxml", "markdown_it": "markdown-it-py"}
 
 
@@ -129,6 +131,11 @@ def check(source: str | Path, *, columns: Sequence[str] = ()) -> str:
     if columns and suffix not in TABLES:
         raise DocumentError.at(f"Columns must be those of a table ({' '.join(TABLES)})", Path(source))
     return suffix
+
+
+def endings(suffix: str) -> tuple[str, ...]:
+    """The endings that say of a file what this one does, this one among them."""
+    return next((alike for alike in ALIKE if suffix in alike), (suffix,))
 
 
 def _whole(job: Job, encoding: str | None) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from seq2seq import bundle, config, corpus
+from seq2seq.bundle import Bundle
 from seq2seq.config import Config
 
 ASTRAY = "astray"
@@ -120,10 +121,13 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether its model is there, has its scores, which come last, and is not what a run that went astray left."""
+        """Whether its model is there, whole and with its scores, which come last; not where the run went astray."""
         if not (self.model / bundle.MANIFEST).exists():
             return False
-        made = bundle.load(self.model, verify=False)
+        try:
+            made = bundle.load(self.model)
+        except bundle.BundleError:
+            return False
         return bool(made.scores) and ASTRAY not in made.provenance
 
     @property
@@ -210,6 +214,13 @@ def check_text(run: Run, files: Files) -> None:
         if names and names != first:
             told = f"{' and '.join(names)}, begun with {' and '.join(first) or 'none'}"
             raise PipelineError(f"A resumed run keeps its {use}; other text needs a new folder. Received: {told}")
+
+
+def found(run: Run, say: Callable[[str], None]) -> Bundle:
+    """The model of a run that is finished already, which is said."""
+    made = bundle.load(run.model.resolve())  # as it is named when it is written
+    say(f"the run is finished already; its model is in {made.path}")
+    return made
 
 
 def has_text(folder: Path) -> bool:

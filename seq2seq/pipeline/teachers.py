@@ -19,7 +19,18 @@ from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
 from seq2seq.pipeline import alone
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, check_kind, replace, resumable
+from seq2seq.pipeline.run import (
+    Files,
+    PipelineError,
+    Run,
+    check_folder,
+    check_kind,
+    check_settings,
+    check_text,
+    found,
+    replace,
+    resumable,
+)
 from seq2seq.pipeline.seeds import train_seeds
 from seq2seq.pipeline.taught import Taught, noise
 from seq2seq.pipeline.train import train
@@ -62,7 +73,7 @@ def train_with_teachers(
     Arguments:
         teachers: how many.
         files, settings, provenance, before, say: as for `train`; the settings are those of all, but for their noise.
-        resume: go on where it was stopped, whatever stopped it.
+        resume: go on where it was stopped, whatever stopped it; a student that is finished stays as it is.
 
     Raises:
         PipelineError: `output` is in use, there is nothing to resume, or it was begun with more or fewer teachers.
@@ -75,6 +86,9 @@ def train_with_teachers(
     check_folder(output, resume)
     check_kind(output, "--teachers")
     _check_number(output / "ensemble", teachers)
+    if (student := Run(output)).finished:
+        _check_begun(output / "teachers", files, settings)
+        return found(student, say)
     with resumable(output), _kept(output, settings) as settings:
         asked = config.build(settings)
         seed = asked.training.seed
@@ -207,6 +221,13 @@ def _check_number(path: Path, teachers: int) -> None:
     """Refuses to go on with more or fewer teachers than those whose text the student reads."""
     if (path / bundle.MANIFEST).exists() and (begun := len(bundle.load(path, verify=False).members)) != teachers:
         raise PipelineError(f"A resumed run keeps its teachers, --teachers {begun}. Received: --teachers {teachers}")
+
+
+def _check_begun(teachers: Path, files: Files, settings: Mapping[str, Any]) -> None:
+    """Refuses other settings or text than the first teacher was begun with; the lowest seed is what was asked for."""
+    for path in sorted(teachers.glob("seed-*"), key=lambda each: (len(each.name), each.name))[:1]:
+        check_settings(Run(path).resolved, settings)
+        check_text(Run(path), files)
 
 
 def _tenths(total: int, say: Say) -> Callable[[int], None]:

@@ -25,10 +25,21 @@ from seq2seq.distribution import Devices, DistributionError
 from seq2seq.model import Seq2Seq
 from seq2seq.pipeline import material, parent
 from seq2seq.pipeline.alone import alone
-from seq2seq.pipeline.budget import AS_USUAL, Before
+from seq2seq.pipeline.budget import AS_USUAL, Before, Budget
 from seq2seq.pipeline.judge import Judge
 from seq2seq.pipeline.material import Resample
-from seq2seq.pipeline.run import ASTRAY, Files, Run, check_folder, check_settings, check_text, resumable, stopped, sweep
+from seq2seq.pipeline.run import (
+    ASTRAY,
+    Files,
+    Run,
+    check_folder,
+    check_settings,
+    check_text,
+    found,
+    resumable,
+    stopped,
+    sweep,
+)
 from seq2seq.pipeline.start import start
 from seq2seq.pipeline.watching import Watch
 from seq2seq.tokenizer import Tokenizer
@@ -59,7 +70,7 @@ def train(
         settings: what differs from the defaults for a corpus of this size, as from `config.load`.
         provenance: "data" and "licence" for the model card.
         resume: go on where the run in `output` was stopped, whatever stopped it; the result is that of a run
-            that was never stopped.
+            that was never stopped. One that is finished stays as it is.
         gpus: how many of each machine share a batch.
         before: whether a few pairs are tried first, and the time that all must end in.
         say: called with each line of progress.
@@ -93,11 +104,13 @@ def _train(
     if devices.chief and resume:
         sweep(run)
     with _left_as_it_was(run, resume or not devices.chief):
-        devices.first(lambda: None if run.config.exists() else start(files, run, settings, say, budget=before.budget))
+        finished = devices.first(lambda: _begun(files, run, settings, say, budget=before.budget))
         devices.wait(run.config)
+        check(run, files, settings)
+        if finished:
+            devices.part()
+            return found(run, say) if devices.chief else None
         resolved = run.resolved
-        check_settings(resolved, settings)
-        check_text(run, files)
         tokenizers = material.tokenizers(run, resolved)
         pairs, valid, resample = material.encode(run, resolved, tokenizers, say)
         judge = Judge(run, resolved, tokenizers[1], valid, source=tokenizers[0])
@@ -108,7 +121,7 @@ def _train(
         with devices.scope():
             model = material.network(resolved, tokenizers)
         _describe(resolved, model, pairs, say)
-        origin = parent.adopt(run, model, files.parent, judge=judge, say=say if fresh else _silence)
+        origin = parent.adopt(run, model, judge=judge, say=say if fresh else _silence)
     left_out = material.left_out(run, resolved, len(pairs))
     watch = Watch(
         run, resolved, model, samples=judge.samples, history=lambda: trainer.standing.history, left_out=left_out
@@ -132,6 +145,25 @@ def _train(
         path = shipped(**{ASTRAY: str(error)}).path
         raise TrainingError(f"{error}; what it had learned by then is in {path}") from None
     return shipped() if devices.chief else None
+
+
+def _begun(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budget: Budget | None) -> bool:
+    """Begins a run that is new; whether one that is not is finished."""
+    if run.config.exists():
+        return run.finished
+    start(files, run, settings, say, budget=budget)
+    return False
+
+
+def check(run: Run, files: Files, settings: Mapping[str, Any]) -> None:
+    """Refuses to go on with a run that was begun with other settings, other text or another parent.
+
+    Raises:
+        PipelineError: it was.
+    """
+    check_settings(run.resolved, settings)
+    check_text(run, files)
+    parent.check(run, files.parent)
 
 
 def _tried(resolved: Config, pairs: Pairs, tokenizers: Sequence[Tokenizer], say: Say) -> None:

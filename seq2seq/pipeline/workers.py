@@ -20,8 +20,8 @@ from seq2seq import bundle, cluster, distribution, training
 from seq2seq.bundle import Bundle
 from seq2seq.distribution import DistributionError
 from seq2seq.pipeline.budget import AS_USUAL, Before
-from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder
-from seq2seq.pipeline.train import train
+from seq2seq.pipeline.run import Files, PipelineError, Run, check_folder, found
+from seq2seq.pipeline.train import check, train
 from seq2seq.signals import StopSignals
 
 Say = Callable[[str], None]
@@ -104,6 +104,10 @@ def train_on_ray(
     check_folder(output, resume)
     if not resume and _reads_stdin(tuple(vars(files).values())):
         raise PipelineError("Workers have no standard input; --source and others must name files. Received: -")
+    run = Run(output)
+    if resume and run.config.exists() and run.finished:  # so no cluster is needed
+        check(run, files, settings)
+        return found(run, say)
     job = {
         "files": Files(**{name: _absolute(value) for name, value in vars(files).items()}),
         "output": _absolute(output),
@@ -117,7 +121,7 @@ def train_on_ray(
         job["age"] = before.budget.clock() - before.budget.begun if before.budget else 0.0
         desk = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=_here(ray)).remote()
         _fit(ray, desk, workers, job, say)
-    return bundle.load(Run(output).model)
+    return bundle.load(run.model)
 
 
 def work(job: Mapping[str, Any]) -> None:
