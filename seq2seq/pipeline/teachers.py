@@ -86,8 +86,8 @@ def train_with_teachers(
     check_folder(output, resume)
     check_kind(output, "--teachers")
     _check_number(output / "ensemble", teachers)
+    _check_begun(output / "teachers", files, settings)
     if (student := Run(output)).finished:
-        _check_begun(output / "teachers", files, settings)
         return found(student, say)
     with resumable(output), _kept(output, settings) as settings:
         asked = config.build(settings)
@@ -225,9 +225,10 @@ def _check_number(path: Path, teachers: int) -> None:
 
 def _check_begun(teachers: Path, files: Files, settings: Mapping[str, Any]) -> None:
     """Refuses other settings or text than the first teacher was begun with; the lowest seed is what was asked for."""
-    for path in sorted(teachers.glob("seed-*"), key=lambda each: (len(each.name), each.name))[:1]:
-        check_settings(Run(path).resolved, settings)
-        check_text(Run(path), files)
+    begun = (run for run in map(Run, teachers.glob("seed-*")) if run.config.exists())
+    for run in sorted(begun, key=lambda run: run.resolved.training.seed)[:1]:
+        check_settings(run.resolved, settings)
+        check_text(run, files)
 
 
 def _tenths(total: int, say: Say) -> Callable[[int], None]:
