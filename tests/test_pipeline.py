@@ -241,6 +241,18 @@ def test_a_training_that_goes_astray_leaves_what_it_had_learned(tmp_path, monkey
     assert not pipeline.Run(tmp_path / "run").finished  # for --seeds and --teachers
 
 
+def test_a_training_that_goes_astray_at_once_says_so_in_its_folder(tmp_path, monkeypatch, capsys):
+    sentence = "The loss must stay finite; lower training.learning_rate."
+    monkeypatch.setattr(training.divergence, "in_step", lambda loss, norm: sentence)
+    assert run([*train(tmp_path), "--no-preflight"]) == 1
+    said = capsys.readouterr()
+    assert sentence in said.err and not said.out
+    log = (tmp_path / "run" / "training.log").read_text().splitlines()
+    assert len(log) == 1 and log[0].startswith(sentence)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "went astray: 0 of at most" in page and sentence in page and "in training" not in page
+
+
 @pytest.mark.slow
 def test_a_resumed_run_keeps_its_text(learned, tmp_path, capsys):
     for name in ("b.en", "b.de"):

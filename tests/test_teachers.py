@@ -127,9 +127,7 @@ class TestStages:
         held_out = staged.output / "teachers" / "seed-4" / "data" / "test.en"
         held_out.write_text("TRAIN Zeile 3 again: 2!\n")
         (staged.output / "text" / "drawn.en").unlink()
-        text = teachers.Text(
-            staged.output / "text", teachers.Taught(Run(held_out.parents[1]), config.build()), lambda _: None
-        )
+        text = teachers.Text(staged.output / "text", teachers.Taught(Run(held_out.parents[1]), {}), lambda _: None)
         drawn = text.drawn(bundle.load(staged.output / "back" / "model")).read_text().splitlines()
         assert "train Zeile 3 again 1" in drawn and "train Zeile 3 again 2" not in drawn
 
@@ -154,7 +152,7 @@ class TestStages:
         assert (staged.told["own, original"], staged.told["new, original"]) == (True, False)
         student = config.build(settings)
         assert (student.model.dropout, student.model.word_dropout) == (0.2, 0.067)
-        assert (student.training.r_drop, student.training.moving_average) == (0.0, 0.999)
+        assert (student.training.r_drop, student.training.moving_average) == (5.0, 0.999)  # asked for, and its own
         assert student.training.epochs == round(1.5 * 20 * 20 / (20 + 64))  # what stands twice is read once
         assert student.training.seed == 4
 
@@ -172,18 +170,26 @@ class TestStages:
             5: {"model": steps, "training": {"sampling": 0.0}},
             6: {"model": steps, "training": {}},
         }
-        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), config.build())
+        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), {})
         assert taught.config.model.variational_dropout is False
         assert [config.build(staged.calls[at][2]).model.variational_dropout for at in (1, 4)] == [True, True]
 
     def test_what_is_asked_for_all_have(self, staged):
         staged.settings["model"]["variational_dropout"] = False
-        staged.settings["training"]["sampling"] = 0.5
+        staged.settings["training"] |= {"sampling": 0.5, "moving_average": 0.0}
+        staged.settings["search"]["max_ratio"] = 3.0
         staged.go()
         assert staged.told["apart"] == {4: {"model": {}, "training": {}}, 5: {"model": {}, "training": {}}}
         for at in (1, 4):
             asked = config.build(staged.calls[at][2])
             assert (asked.model.variational_dropout, asked.training.sampling) == (False, 0.5)
+            assert (asked.training.moving_average, asked.search.max_ratio) == (0.0, 3.0)
+
+    def test_each_network_finds_how_long_its_translations_may_be(self, staged):
+        staged.go()
+        for at in (1, 4):
+            search = staged.calls[at][2]["search"]
+            assert "max_ratio" not in search and search["diversity"] == 0.5
 
     def test_weights_and_alignments_are_the_teachers_alone(self, staged):
         staged.settings["corpus"] = {"weights": [1.0, 3.0]}
@@ -325,7 +331,7 @@ class TestStages:
 
     def test_without_a_test_set_none_is_split_off(self, staged):
         staged.go()
-        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), config.build())
+        taught = teachers.Taught(Run(staged.output / "teachers" / "seed-4"), {})
         for language in ("en", "de"):
             (taught.run.data / f"test.{language}").unlink()
         assert taught.back().test_source is None

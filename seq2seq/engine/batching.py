@@ -17,6 +17,8 @@ from seq2seq.engine.demands import NOTHING, Arrays, Demands, is_plain
 PAD, EOS = 0, 3
 MAX_SOURCE = 256
 """Most pieces of a source, end of sentence not counted."""
+SPARE = 10
+"""Pieces that each translation may have beyond what `max_ratio` says, and beyond what is demanded of it."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def _batches(lengths: Sequence[int], beam: int, workers: int = 1, room: Room = R
 
 
 def basic_inputs(sources: Sequence[Sequence[int]], search: SearchConfig) -> Arrays:
-    limits = [search.max_length or int(search.max_ratio * (len(source) + 1)) + 10 for source in sources]
+    limits = [search.max_length or int(search.max_ratio * (len(source) + 1)) + SPARE for source in sources]
     return {
         "source": pad(sources),
         "max_length": np.array(limits, np.int32),
@@ -198,7 +200,7 @@ def demanding(
     """What the signature `constrained` takes beyond `basic_inputs`, whose limits give way to what is demanded."""
     if not search.max_length:
         limits = limits + np.array([min(demands.pieces(each), MAX_SOURCE) for each in wanted], np.int32)
-        least = [min(demands.shortest(source, search), _LEAST) + 10 for source in sources]
+        least = [min(demands.shortest(source, search), _LEAST) + SPARE for source in sources]
         limits = np.maximum(limits, least).astype(np.int32)
     return {"max_length": limits} | demands.inputs(sources, search, wanted, int(limits.max()))
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from seq2seq import inference
 from seq2seq.bundle import Bundle
 from seq2seq.config import SearchConfig
-from seq2seq.engine import MAX_SOURCE
+from seq2seq.engine import MAX_SOURCE, batching
 from seq2seq.export import limits
 from seq2seq.export.certificate import ExportError
 from seq2seq.inference import CONSTRAINED, Inference
@@ -162,7 +162,7 @@ class TextInference:
 def longest_of(source: tf.Tensor, search: SearchConfig) -> tf.Tensor:
     """The most pieces of each translation, (B,), of sources (B, S)."""
     lengths = tf.reduce_sum(tf.cast(tf.not_equal(source, 0), tf.int32), axis=1)
-    by_source = tf.cast(search.max_ratio * tf.cast(lengths, tf.float64), tf.int32) + 10
+    by_source = tf.cast(search.max_ratio * tf.cast(lengths, tf.float64), tf.int32) + batching.SPARE
     return tf.fill(tf.shape(lengths), search.max_length) if search.max_length else by_source
 
 

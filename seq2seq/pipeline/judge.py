@@ -65,13 +65,14 @@ class Judge:
         self._said: list[list[int]] = []
         self._looks: list[Look] = []
         self._translations: list[str] = []
+        self._search = SearchConfig(beam=1, max_ratio=resolved.search.max_ratio)
         self._model: Seq2Seq | None = None
 
     def __call__(self, model: Seq2Seq) -> dict[str, float]:
         if self._model is not model:
             self._model, self._runner = model, inference.Runner(inference.Inference(model))
         try:
-            found = batching.translate(self._run, self._sources, SearchConfig(beam=1))
+            found = batching.translate(self._run, self._sources, self._search)
         except batching.EngineError:  # where a loss of such weights is finite, as on some processors
             sentence = "Translations must have finite scores; lower training.learning_rate, in a new run. Received: NaN"
             raise TrainingError(sentence) from None

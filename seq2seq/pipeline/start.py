@@ -13,7 +13,7 @@ import msgspec
 
 from seq2seq import config, corpus, precision
 from seq2seq.config import Config
-from seq2seq.pipeline import fitting, guiding, mixture, parent, vocabulary
+from seq2seq.pipeline import fitting, guiding, lengths, mixture, parent, vocabulary
 from seq2seq.pipeline.budget import Budget, rungs
 from seq2seq.pipeline.run import Files, PipelineError, Run, replace
 
@@ -47,7 +47,8 @@ def start(files: Files, run: Run, settings: Mapping[str, Any], say: Say, *, budg
 
     def learn(candidate: Config) -> Config:
         exact = "vocabulary" in settings.get("tokenizer", {})
-        return candidate if origin else vocabulary.learn(run, candidate, exact, say)
+        learned = candidate if origin else vocabulary.learn(run, candidate, exact, say)
+        return lengths.fit(run, learned, settings)
 
     if budget:
         epochs = settings.get("training", {}).get("epochs")

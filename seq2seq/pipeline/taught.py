@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from seq2seq import config, corpus
-from seq2seq.config import Config
 from seq2seq.pipeline.run import Files, Run
 from seq2seq.tokenizer import BARE
 
@@ -43,10 +42,10 @@ class Taught:
 
     Arguments:
         run: that of the first teacher.
-        asked: the settings that were given, over the defaults; the others keep to them where it differs.
+        asked: the settings that were given; the others keep to them.
     """
 
-    def __init__(self, run: Run, asked: Config) -> None:
+    def __init__(self, run: Run, asked: Mapping[str, Any]) -> None:
         self.run = run
         self.config = run.resolved
         self.asked = asked
@@ -87,16 +86,17 @@ class Taught:
         tokenizer["vocabulary"] = max(tokenizer["vocabulary"], BARE + len(characters))
         training = settings["training"]
         training["epochs"] = max(2, round(LONGER * training["epochs"] * len(self.text(0)) / pairs))
-        training["moving_average"] = training["moving_average"] or MOVING_AVERAGE
-        training["r_drop"] = 0.0
+        training["moving_average"] = self.asked.get("training", {}).get("moving_average", MOVING_AVERAGE)
         return settings
 
     def _settings(self) -> dict[str, Any]:
         settings = msgspec.to_builtins(self.config)
         held_out = {name: settings["corpus"][name] * self._file(name, 0).exists() for name in ("valid", "test")}
         settings["corpus"] |= {"weights": (), **held_out}
-        settings["model"]["variational_dropout"] = self.asked.model.variational_dropout
+        settings["model"]["variational_dropout"] = config.build(dict(self.asked)).model.variational_dropout
         settings["training"]["guided_attention"] = 0.0
+        if "max_ratio" not in self.asked.get("search", {}):
+            del settings["search"]["max_ratio"]  # each finds its own, in its direction
         return settings
 
     def _files(

@@ -90,8 +90,7 @@ def train_with_teachers(
     if (student := Run(output)).finished:
         return found(student, say)
     with resumable(output), _kept(output, settings) as settings:
-        asked = config.build(settings)
-        seed = asked.training.seed
+        seed = config.build(settings).training.seed
         models = train_seeds(
             files,
             output / "teachers",
@@ -101,7 +100,7 @@ def train_with_teachers(
             before=before,
             say=say,
         )
-        taught = Taught(Run(output / "teachers" / f"seed-{seed}"), asked)
+        taught = Taught(Run(output / "teachers" / f"seed-{seed}"), settings)
         say("a network that translates back")
         back = _trained(taught.back(), output / "back", taught.mirrored, say)
         text = Text(output / "text", taught, say)

@@ -140,7 +140,10 @@ def _train(
     except training.Interrupted:
         raise stopped(run.folder) from None
     except TrainingError as error:
-        if not (devices.chief and trainer.standing.history):
+        if not devices.chief:
+            raise
+        if not trainer.standing.history:
+            watch.finish(say, str(error))
             raise
         path = shipped(**{ASTRAY: str(error)}).path
         raise TrainingError(f"{error}; what it had learned by then is in {path}") from None
